@@ -1,0 +1,652 @@
+"""A GMF module in memory: the file's own words, typed.
+
+Names keep Synthea's spelling (`ConditionOnset`, ``"At Least"``). A value that the file leaves out is None here (empty
+strings of `reason`, `target_encounter` and `assign_to_attribute` count as absent and become None). Nothing in this file
+decides what a state does: `trajsim.engine.reference` does.
+
+Source: Synthea's Generic Module Framework, repository synthetichealth/synthea at commit 2b0a55ba.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal
+
+from msgspec import Struct
+
+TimeUnit = Literal["seconds", "minutes", "hours", "days", "weeks", "months", "years"]
+Operator = Literal["==", "!=", "<", "<=", ">", ">=", "is nil", "is not nil"]
+JsonScalar = str | float | int | bool | None
+
+
+class Code(Struct, frozen=True):
+    """One coding. Equality is by all fields; the engine's identity is (system, code). Integer codes are text here."""
+
+    system: str
+    code: str
+    display: str = ""
+    version: str | None = None
+    value_set: str | None = None
+
+
+class Exact(Struct, frozen=True):
+    """``{"quantity": ..., "unit": ...}``; the quantity of an Observation may be any scalar."""
+
+    quantity: str | float | int | bool
+    unit: str | None = None
+
+
+class Range(Struct, frozen=True):
+    """``{"low": ..., "high": ..., "unit": ..., "decimals": ...}``: uniform."""
+
+    low: float
+    high: float
+    unit: str | None = None
+    decimals: int | None = None
+
+
+class Distribution(Struct, frozen=True):
+    """A version-2 distribution; the parameters that the kind does not use are None."""
+
+    kind: Literal["EXACT", "UNIFORM", "GAUSSIAN", "EXPONENTIAL", "TRIANGULAR"]
+    round: bool = False
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    mean: float | None = None
+    standard_deviation: float | None = None
+    min: float | None = None
+    max: float | None = None
+    mode: float | None = None
+
+
+# --- conditions -------------------------------------------------------------------------------------------------------
+
+
+class Condition(Struct, frozen=True, kw_only=True):
+    """Base of all logic. `condition_type` of a subclass is its GMF spelling without spaces."""
+
+
+class AttributeCondition(Condition, frozen=True, kw_only=True):
+    """``Attribute``: compares an attribute with a literal (`value` may be a bool, number or string)."""
+
+    attribute: str
+    operator: str
+    value: JsonScalar = None
+    value_code: Code | None = None
+
+
+class AgeCondition(Condition, frozen=True, kw_only=True):
+    """``Age``: whole years or months."""
+
+    operator: str
+    quantity: float
+    unit: str
+
+
+class GenderCondition(Condition, frozen=True, kw_only=True):
+    """``Gender``: M or F."""
+
+    gender: str
+
+
+class DateCondition(Condition, frozen=True, kw_only=True):
+    """``Date``: first present of year, month, date. `date_ms` is the instant of ``date`` in UTC."""
+
+    operator: str
+    year: int | None = None
+    month: int | None = None
+    date_ms: int | None = None
+
+
+class RaceCondition(Condition, frozen=True, kw_only=True):
+    """``Race``."""
+
+    race: str
+
+
+class SocioeconomicStatusCondition(Condition, frozen=True, kw_only=True):
+    """``Socioeconomic Status``: High, Middle or Low."""
+
+    category: str
+
+
+class SymptomCondition(Condition, frozen=True, kw_only=True):
+    """``Symptom``."""
+
+    symptom: str
+    operator: str
+    value: float | None = None
+
+
+class ObservationCondition(Condition, frozen=True, kw_only=True):
+    """``Observation``: the latest observation of any of the codes, or of the attribute's entry."""
+
+    operator: str
+    codes: tuple[Code, ...] = ()
+    referenced_by_attribute: str | None = None
+    value: JsonScalar = None
+    value_code: Code | None = None
+
+
+class VitalSignCondition(Condition, frozen=True, kw_only=True):
+    """``Vital Sign``."""
+
+    vital_sign: str
+    operator: str
+    value: float | None = None
+
+
+class ActiveCondition(Condition, frozen=True, kw_only=True):
+    """``Active Condition``, ``Active Allergy``, ``Active Medication``, ``Active CarePlan``."""
+
+    kind: Literal["Condition", "Allergy", "Medication", "CarePlan"]
+    codes: tuple[Code, ...] = ()
+    referenced_by_attribute: str | None = None
+
+
+class PriorStateCondition(Condition, frozen=True, kw_only=True):
+    """``PriorState``."""
+
+    name: str
+    since: str | None = None
+    within: Exact | None = None
+
+
+class LogicGroup(Condition, frozen=True, kw_only=True):
+    """``And``, ``Or``, ``At Least`` (n = minimum), ``At Most`` (n = maximum)."""
+
+    kind: Literal["And", "Or", "AtLeast", "AtMost"]
+    conditions: tuple[Condition, ...]
+    n: int = 0
+
+
+class NotCondition(Condition, frozen=True, kw_only=True):
+    """``Not``."""
+
+    condition: Condition
+
+
+class ConstantCondition(Condition, frozen=True, kw_only=True):
+    """``True`` and ``False``."""
+
+    value: bool
+
+
+# --- transitions ------------------------------------------------------------------------------------------------------
+
+
+class NamedDistribution(Struct, frozen=True):
+    """``{"attribute": ..., "default": ...}``: a probability read from the patient."""
+
+    attribute: str
+    default: float = 0.0
+
+
+class DistributedOption(Struct, frozen=True):
+    """One option of a distributed list."""
+
+    transition: str
+    distribution: float | NamedDistribution
+
+
+class ConditionalOption(Struct, frozen=True):
+    """One option of a conditional list."""
+
+    transition: str
+    condition: Condition | None = None
+
+
+class ComplexOption(Struct, frozen=True):
+    """One option of a complex list: a target, or a non-empty distributed list (which wins when both are given)."""
+
+    transition: str | None = None
+    distributions: tuple[DistributedOption, ...] = ()
+    condition: Condition | None = None
+
+
+class LookupOption(Struct, frozen=True):
+    """One option of a lookup-table list."""
+
+    transition: str
+    lookup_table_name: str
+    default_probability: float = 0.0
+
+
+class DirectTransition(Struct, frozen=True):
+    """``direct_transition``."""
+
+    transition: str
+
+
+class DistributedTransition(Struct, frozen=True):
+    """``distributed_transition``."""
+
+    options: tuple[DistributedOption, ...]
+
+
+class ConditionalTransition(Struct, frozen=True):
+    """``conditional_transition``."""
+
+    options: tuple[ConditionalOption, ...]
+
+
+class ComplexTransition(Struct, frozen=True):
+    """``complex_transition``."""
+
+    options: tuple[ComplexOption, ...]
+
+
+class LookupTableTransition(Struct, frozen=True):
+    """``lookup_table_transition``."""
+
+    options: tuple[LookupOption, ...]
+
+
+class TypeOfCareTransition(Struct, frozen=True):
+    """``type_of_care_transition``."""
+
+    ambulatory: str
+    emergency: str
+    telemedicine: str
+
+
+Transition = (
+    DirectTransition
+    | DistributedTransition
+    | ConditionalTransition
+    | ComplexTransition
+    | LookupTableTransition
+    | TypeOfCareTransition
+)
+
+
+# --- states -----------------------------------------------------------------------------------------------------------
+
+
+class State(Struct, frozen=True, kw_only=True):
+    """Base of all states. `type` in the file is the class name. Only a Terminal may have no transition."""
+
+    name: str
+    transition: Transition | None = None
+    remarks: tuple[str, ...] = ()
+    trajsim: Mapping[str, object] | None = None  # the key of DESIGN D4, kept as it stands
+
+
+class Initial(State, frozen=True, kw_only=True):
+    """Start. Found by the state *name* ``Initial``, whatever its type."""
+
+
+class Simple(State, frozen=True, kw_only=True):
+    """No effect."""
+
+
+class Terminal(State, frozen=True, kw_only=True):
+    """End of the module."""
+
+
+class CallSubmodule(State, frozen=True, kw_only=True):
+    """Runs another file; `submodule` is its key."""
+
+    submodule: str
+
+
+class Guard(State, frozen=True, kw_only=True):
+    """Blocks until `allow` holds."""
+
+    allow: Condition
+
+
+class Delay(State, frozen=True, kw_only=True):
+    """Blocks for a time. `exact`/`range` (real units) win over `distribution` + `unit` (whole units)."""
+
+    exact: Exact | None = None
+    range: Range | None = None
+    distribution: Distribution | None = None
+    unit: str | None = None
+
+
+class SetAttribute(State, frozen=True, kw_only=True):
+    """Sets or clears an attribute. Precedence as the fields are listed. `value` None with nothing else clears."""
+
+    attribute: str
+    expression: str | None = None
+    range: Range | None = None
+    series_data: str | None = None
+    period: float = 1.0
+    distribution: Distribution | None = None
+    value_code: Code | None = None
+    value_attribute: str | None = None
+    value: JsonScalar = None
+
+
+class Counter(State, frozen=True, kw_only=True):
+    """Adds to (action ``increment``) or subtracts from an attribute; amount 0 means 1."""
+
+    attribute: str
+    action: str
+    amount: float = 1.0
+
+
+class Encounter(State, frozen=True, kw_only=True):
+    """A visit."""
+
+    wellness: bool = False
+    encounter_class: str | None = None
+    codes: tuple[Code, ...] = ()
+    reason: str | None = None
+    telemedicine_possibility: str = "none"
+
+
+class EncounterEnd(State, frozen=True, kw_only=True):
+    """End of a visit."""
+
+    discharge_disposition: Code | None = None
+
+
+class Symptom(State, frozen=True, kw_only=True):
+    """Sets a symptom value."""
+
+    symptom: str
+    cause: str | None = None
+    probability: float = 1.0
+    exact: Exact | None = None
+    range: Range | None = None
+    distribution: Distribution | None = None
+
+
+class ConditionOnset(State, frozen=True, kw_only=True):
+    """Onset of a condition."""
+
+    codes: tuple[Code, ...]
+    target_encounter: str | None = None
+    assign_to_attribute: str | None = None
+
+
+class Severity(Struct, frozen=True):
+    """One possible severity of an allergic reaction: level ``severe``, ``moderate``, ``mild`` or ``none``; weight."""
+
+    level: str
+    value: float
+
+
+class Reaction(Struct, frozen=True):
+    """An allergic reaction with its possible severities."""
+
+    reaction: Code
+    possible_severities: tuple[Severity, ...]
+
+
+class AllergyOnset(State, frozen=True, kw_only=True):
+    """Onset of an allergy or intolerance."""
+
+    codes: tuple[Code, ...]
+    target_encounter: str | None = None
+    assign_to_attribute: str | None = None
+    allergy_type: str = "allergy"
+    category: str = ""
+    reactions: tuple[Reaction, ...] = ()
+
+
+class ConditionEnd(State, frozen=True, kw_only=True):
+    """Ends a condition; first present of the three ways, as listed."""
+
+    condition_onset: str | None = None
+    referenced_by_attribute: str | None = None
+    codes: tuple[Code, ...] = ()
+
+
+class AllergyEnd(State, frozen=True, kw_only=True):
+    """Ends an allergy."""
+
+    allergy_onset: str | None = None
+    referenced_by_attribute: str | None = None
+    codes: tuple[Code, ...] = ()
+
+
+class MedicationOrder(State, frozen=True, kw_only=True):
+    """Orders or administers a drug. `prescription` is the JSON object as it stands (its codes are `Code`s in
+    `instructions`)."""
+
+    codes: tuple[Code, ...]
+    reason: str | None = None
+    prescription: Mapping[str, object] | None = None
+    instructions: tuple[Code, ...] = ()
+    administration: bool = False
+    chronic: bool = False
+    assign_to_attribute: str | None = None
+
+
+class MedicationEnd(State, frozen=True, kw_only=True):
+    """Ends a drug."""
+
+    medication_order: str | None = None
+    referenced_by_attribute: str | None = None
+    codes: tuple[Code, ...] = ()
+
+
+class CarePlanStart(State, frozen=True, kw_only=True):
+    """Starts a care plan. `goals` are JSON objects as they stand."""
+
+    codes: tuple[Code, ...]
+    activities: tuple[Code, ...] = ()
+    goals: tuple[Mapping[str, object], ...] = ()
+    reason: str | None = None
+    assign_to_attribute: str | None = None
+
+
+class CarePlanEnd(State, frozen=True, kw_only=True):
+    """Ends a care plan."""
+
+    careplan: str | None = None
+    referenced_by_attribute: str | None = None
+    codes: tuple[Code, ...] = ()
+
+
+class ObservationBody(Struct, frozen=True, kw_only=True):
+    """What an Observation, a child of a MultiObservation and a child of a DiagnosticReport share.
+
+    Legacy `exact`/`range` win over the rest (range over exact); then the first present of distribution, attribute,
+    vital_sign, value_code, expression, sampled_data, attachment.
+    """
+
+    codes: tuple[Code, ...]
+    category: str = ""
+    unit: str | None = None
+    exact: Exact | None = None
+    range: Range | None = None
+    distribution: Distribution | None = None
+    attribute: str | None = None
+    vital_sign: str | None = None
+    value_code: Code | None = None
+    expression: str | None = None
+    sampled_data: Mapping[str, object] | None = None
+    attachment: Mapping[str, object] | None = None
+
+
+class Observation(State, frozen=True, kw_only=True):
+    """A measured or recorded value."""
+
+    body: ObservationBody
+
+
+class MultiObservation(State, frozen=True, kw_only=True):
+    """A panel: the children become components."""
+
+    codes: tuple[Code, ...]
+    category: str = ""
+    observations: tuple[ObservationBody, ...] = ()
+
+
+class DiagnosticReport(State, frozen=True, kw_only=True):
+    """A report: the children stay observations and are linked."""
+
+    codes: tuple[Code, ...]
+    observations: tuple[ObservationBody, ...] = ()
+
+
+class Procedure(State, frozen=True, kw_only=True):
+    """A procedure; `duration` (real path) wins over `distribution` + `unit`; with neither it is instant."""
+
+    codes: tuple[Code, ...]
+    reason: str | None = None
+    assign_to_attribute: str | None = None
+    duration: Range | None = None
+    distribution: Distribution | None = None
+    unit: str | None = None
+
+
+class VitalSign(State, frozen=True, kw_only=True):
+    """Sets a vital sign: a constant (exact) or a generator (range, distribution)."""
+
+    vital_sign: str
+    unit: str | None = None
+    exact: Exact | None = None
+    range: Range | None = None
+    expression: str | None = None
+    distribution: Distribution | None = None
+
+
+class ImagingInstance(Struct, frozen=True):
+    """One image of a series."""
+
+    title: str
+    sop_class: Code
+
+
+class ImagingSeries(Struct, frozen=True):
+    """One series; 0 < min <= max makes the number of instances random."""
+
+    body_site: Code
+    modality: Code
+    instances: tuple[ImagingInstance, ...] = ()
+    min_number_instances: int = 0
+    max_number_instances: int = 0
+
+
+class ImagingStudy(State, frozen=True, kw_only=True):
+    """An imaging study."""
+
+    procedure_code: Code
+    series: tuple[ImagingSeries, ...] = ()
+    min_number_series: int = 0
+    max_number_series: int = 0
+
+
+class Device(State, frozen=True, kw_only=True):
+    """Implants or hands out a device."""
+
+    code: Code
+    manufacturer: str | None = None
+    model: str | None = None
+    assign_to_attribute: str | None = None
+
+
+class DeviceEnd(State, frozen=True, kw_only=True):
+    """Removes a device."""
+
+    device: str | None = None
+    referenced_by_attribute: str | None = None
+    codes: tuple[Code, ...] = ()
+
+
+class Supply(Struct, frozen=True):
+    """One item of a SupplyList."""
+
+    quantity: float
+    code: Code
+
+
+class SupplyList(State, frozen=True, kw_only=True):
+    """Hands out supplies."""
+
+    supplies: tuple[Supply, ...] = ()
+
+
+class Vaccine(State, frozen=True, kw_only=True):
+    """Gives a vaccine."""
+
+    codes: tuple[Code, ...]
+    series: int = 1
+
+
+class Death(State, frozen=True, kw_only=True):
+    """Death now, or at a drawn time."""
+
+    codes: tuple[Code, ...] = ()
+    condition_onset: str | None = None
+    referenced_by_attribute: str | None = None
+    exact: Exact | None = None
+    range: Range | None = None
+
+
+class Physiology(State, frozen=True, kw_only=True):
+    """A physiology simulation; here always its alternative, which is this state's `transition`."""
+
+    model: str = ""
+    alt_direct_transition: str = ""
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+class Module(Struct, frozen=True, kw_only=True):
+    """One module file.
+
+    `key` is the path below the modules folder without ``.json``, with ``/``; a key without ``/`` is a top-level module,
+    which runs for every patient.
+    """
+
+    key: str
+    name: str
+    states: Mapping[str, State]  # in file order
+    remarks: tuple[str, ...] = ()
+    gmf_version: float | None = None
+    specialty: str | None = None
+    file: Path | None = None
+    digest: str = ""  # sha256 of the bytes as read (after overrides)
+
+    @property
+    def is_top_level(self) -> bool:
+        """Whether every patient runs it."""
+        return "/" not in self.key
+
+
+class LookupRow(Struct, frozen=True):
+    """One row of a lookup table, in file order.
+
+    `keys` are the texts of the key columns other than age and time, in column order. Ages are whole years, times
+    milliseconds since 1970-01-01 UTC, both inclusive; None where the table has no such column.
+    """
+
+    keys: tuple[str, ...]
+    age_low: int | None
+    age_high: int | None
+    time_low: int | None
+    time_high: int | None
+    probabilities: tuple[float, ...]
+
+
+class LookupTable(Struct, frozen=True):
+    """A lookup table as one state uses it: `targets` are the last k columns, k being the number of options."""
+
+    name: str
+    key_columns: tuple[str, ...]  # attributes, without age and time
+    has_age: bool
+    has_time: bool
+    targets: tuple[str, ...]
+    rows: tuple[LookupRow, ...]
+
+
+class ModuleSet(Struct, frozen=True):
+    """All modules of a run, and the tables that they name.
+
+    `modules` maps key to Module and is sorted by code unit of the key; `tables` maps (file name, number of options) to
+    the table as a state with that many options sees it.
+    """
+
+    modules: Mapping[str, Module]
+    tables: Mapping[tuple[str, int], LookupTable]
+
+    def top_level(self) -> Iterator[Module]:
+        """The modules that every patient runs, in the order in which they run (code units of the key)."""
+        return (self.modules[key] for key in sorted(self.modules) if "/" not in key)
