@@ -1,0 +1,5 @@
+"""Module files: read, typed, checked, drawn.
+
+Clinical knowledge comes in files of Synthea's Generic Module Framework. This room alone knows their JSON; the engine
+receives typed modules and never sees a path or a key.
+"""
