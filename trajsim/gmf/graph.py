@@ -4,11 +4,12 @@ The same graph serves the checks, the pictures and the legality mask of learned 
 step that no patient can take.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import networkx as nx
+from msgspec import Struct
 
-from trajsim.gmf.model import Module
+from trajsim.gmf.model import Death, Module
 from trajsim.gmf.walk import may_block, submodule_calls, targets
 
 
@@ -32,3 +33,27 @@ def arrows(module: Module) -> "nx.DiGraph[str]":
     for state in module.states.values():
         graph.add_edges_from((state.name, target) for _, target in targets(state) if target in module.states)
     return graph
+
+
+class Loop(Struct, frozen=True):
+    """States that a patient can go round without any time passing; `has_exit` says whether an arrow leads out."""
+
+    states: frozenset[str]
+    has_exit: bool
+
+
+def instant_loops(module: Module) -> Iterator[Loop]:
+    """Cycles of states none of which lets time pass, by strongly connected component.
+
+    A stand-alone Encounter, which waits only while another module holds the patient, counts as letting time pass; so
+    do a submodule and a Guard. A Death ends the loop for the patient and counts as an exit.
+    """
+    graph = arrows(module)
+    instant = graph.subgraph(name for name in graph if not may_block(module.states[name]))
+    for component in nx.strongly_connected_components(instant):
+        names = frozenset(component)
+        if len(names) == 1 and not instant.has_edge(*names, *names):
+            continue
+        leaves = any(target not in names for name in names for target in graph.successors(name))
+        dies = any(isinstance(module.states[name], Death) for name in names)
+        yield Loop(names, leaves or dies)

@@ -8,7 +8,7 @@ import fnmatch
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,11 +17,12 @@ import trajsim
 from trajsim.errors import ConfigError, ModuleError
 from trajsim.gmf.document import Tree, json_path, read_document
 from trajsim.gmf.findings import Finding, Severity, did_you_mean, errors_of, near_names, sort_findings
-from trajsim.gmf.model import LookupTable, LookupTableTransition, Module, ModuleSet
+from trajsim.gmf.model import LookupTable, Module, ModuleSet
 from trajsim.gmf.overrides import apply_overrides, read_overrides
 from trajsim.gmf.parse import module_from_tree
 from trajsim.gmf.rules.references import reference_errors
 from trajsim.gmf.tables import mismatch, parse_table
+from trajsim.gmf.walk import table_uses
 
 _TABLES = "lookup_tables"
 _SKIPPED_FOLDERS = frozenset({"overlays"})
@@ -178,14 +179,6 @@ def _read(file: Path) -> tuple[bytes, Finding | None]:
         return b"", Finding(rule="GMF101", severity=Severity.ERROR, file=str(file), path="", message=message)
 
 
-def table_uses(modules: Mapping[str, Module]) -> Iterator[tuple[Module, str, LookupTableTransition]]:
-    """Every state that has a lookup-table transition."""
-    for module in modules.values():
-        for state in module.states.values():
-            if isinstance(state.transition, LookupTableTransition):
-                yield module, state.name, state.transition
-
-
 def _load_tables(
     modules: Mapping[str, Module], table_files: Mapping[str, Path]
 ) -> tuple[dict[tuple[str, int], LookupTable], list[Finding]]:
@@ -209,10 +202,10 @@ def _load_tables(
             parsed[name, n_targets] = table
             findings += faults
         table = parsed[name, n_targets]
-        message = None if table is None else mismatch(table, [option.transition for option in transition.options])
-        if message is not None:
+        wrong = None if table is None else mismatch(table, [option.transition for option in transition.options])
+        if wrong is not None:
             hint = "name the last columns after the target states"
-            findings.append(_error("GMF204", module, path, message, hint))
+            findings.append(_error("GMF204", module, path, wrong, hint))
     return {key: table for key, table in parsed.items() if table is not None}, findings
 
 

@@ -404,8 +404,10 @@ class AllergyEnd(State, frozen=True, kw_only=True):
 
 
 class MedicationOrder(State, frozen=True, kw_only=True):
-    """Orders or administers a drug. `prescription` is the JSON object as it stands (its codes are `Code`s in
-    `instructions`)."""
+    """Orders or administers a drug.
+
+    `prescription` is the JSON object as it stands (its codes are `Code`s in `instructions`).
+    """
 
     codes: tuple[Code, ...]
     reason: str | None = None

@@ -160,11 +160,11 @@ def _set(tree: Tree, steps: tuple[Step, ...], value: float) -> bool:
     return hit
 
 
-def _children(node: Any, step: Step) -> list[Any]:
+def _children(node: Tree, step: Step) -> list[Any]:
     return [node[place] for place in _places(node, step)]
 
 
-def _places(node: Any, step: Step) -> list[Any]:
+def _places(node: Tree, step: Step) -> list[Any]:
     if isinstance(node, dict):
         return list(node) if step == "*" else [step] if step in node else []
     if isinstance(node, list):

@@ -8,8 +8,10 @@ from trajsim.gmf.model import (
     ImagingSeries,
     ObservationBody,
     Reaction,
-    Severity as ReactionSeverity,
     Supply,
+)
+from trajsim.gmf.model import (
+    Severity as ReactionSeverity,
 )
 from trajsim.gmf.parse_values import (
     need_code,

@@ -159,7 +159,7 @@ def _vital_sign(reader: Reader, _depth: int) -> Condition:
 
 def _active(kind: str, reader: Reader, _depth: int) -> Condition:
     codes, attribute = _codes_or_attribute(reader)
-    return ActiveCondition(kind=cast(Any, kind), codes=codes, referenced_by_attribute=attribute)
+    return ActiveCondition(kind=cast("Any", kind), codes=codes, referenced_by_attribute=attribute)
 
 
 def _codes_or_attribute(reader: Reader) -> tuple[tuple[Any, ...], str | None]:
@@ -186,14 +186,14 @@ def _group(kind: str, count_key: str | None, reader: Reader, depth: int) -> Cond
             reader.missing(count_key, "how many of the conditions")
         count = reader.integer(count_key) or 0
     conditions = tuple(parse_condition(part, depth=depth + 1) for part in reader.parts("conditions"))
-    return LogicGroup(kind=cast(Any, kind), conditions=conditions, n=count)
+    return LogicGroup(kind=cast("Any", kind), conditions=conditions, n=count)
 
 
 def _not(reader: Reader, depth: int) -> Condition:
     return NotCondition(condition=need_condition(reader, "condition", depth=depth + 1))
 
 
-def _constant(value: bool, _reader: Reader, _depth: int) -> Condition:  # noqa: FBT001 - bound by partial below
+def _constant(_reader: Reader, _depth: int, *, value: bool) -> Condition:
     return ConstantCondition(value=value)
 
 
@@ -225,8 +225,8 @@ _DECODERS: dict[str, tuple[frozenset[str], _Decoder]] = {
     "AtLeast": _entry(partial(_group, "AtLeast", "minimum"), "conditions", "minimum"),
     "AtMost": _entry(partial(_group, "AtMost", "maximum"), "conditions", "maximum"),
     "Not": _entry(_not, "condition"),
-    "True": _entry(partial(_constant, True)),
-    "False": _entry(partial(_constant, False)),
+    "True": _entry(partial(_constant, value=True)),
+    "False": _entry(partial(_constant, value=False)),
 }
 CONDITION_TYPES = (
     "Attribute",

@@ -56,7 +56,7 @@ def parse_state(reader: Reader, name: str) -> model.State:
         reader.note_unknown_keys(keys)
     fields = decode(reader)
     if kind is model.Physiology:
-        target = cast(str, fields["alt_direct_transition"])
+        target = cast("str", fields["alt_direct_transition"])
         transition = model.DirectTransition(target) if target else None
     else:
         transition = parse_transition(reader, is_terminal=kind is model.Terminal)

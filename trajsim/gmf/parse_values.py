@@ -131,7 +131,7 @@ def parse_distribution(reader: Reader, key: str = "distribution") -> Distributio
             values[_FIELD.get(name, name)] = parameters.number(name)
     for name in optional:
         values[name] = parameters.number(name)
-    return Distribution(cast(Any, kind), part.flag("round"), **values)
+    return Distribution(cast("Any", kind), part.flag("round"), **values)
 
 
 def is_probability(value: object) -> bool:

@@ -31,7 +31,12 @@ class Reader:
     __slots__ = ("_file", "_parent", "_sink", "_step", "node")
 
     def __init__(
-        self, node: dict[str, Any], sink: list[Finding], file: str, parent: "Reader | None" = None, step: Any = None
+        self,
+        node: dict[str, Any],
+        sink: list[Finding],
+        file: str,
+        parent: "Reader | None" = None,
+        step: "Step | tuple[Step, Step] | None" = None,
     ) -> None:
         """Stands on `node`, which is `parent`'s child at `step` (a key, or a tuple of key and index)."""
         self.node = node

@@ -3,7 +3,7 @@
 Checks, graphs and pictures ask here what a state refers to, so that no two of them disagree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from trajsim.gmf import model
 from trajsim.gmf.document import Step, json_path
@@ -37,7 +37,7 @@ END_FIELDS = {
     "DeviceEnd": "device",
     "Death": "condition_onset",
 }
-STARTS = {
+STARTS: Mapping[str, type[State]] = {
     "ConditionEnd": model.ConditionOnset,
     "AllergyEnd": model.AllergyOnset,
     "MedicationEnd": model.MedicationOrder,
@@ -87,9 +87,16 @@ def targets(state: State) -> Iterator[tuple[Steps, str]]:
                         yield (key, index, "distributions", inner, "transition"), part.transition
                 elif option.transition is not None:
                     yield (key, index, "transition"), option.transition
-        case DistributedTransition() | ConditionalTransition() | LookupTableTransition():
-            for index, each in enumerate(transition.options):
-                yield (key, index, "transition"), each.transition
+        case DistributedTransition():
+            yield from _numbered(key, [option.transition for option in transition.options])
+        case ConditionalTransition():
+            yield from _numbered(key, [option.transition for option in transition.options])
+        case LookupTableTransition():
+            yield from _numbered(key, [option.transition for option in transition.options])
+
+
+def _numbered(key: str, names: list[str]) -> Iterator[tuple[Steps, str]]:
+    return (((key, index, "transition"), name) for index, name in enumerate(names))
 
 
 def distributed_lists(transition: Transition | None) -> Iterator[tuple[Steps, tuple[DistributedOption, ...]]]:
@@ -110,9 +117,16 @@ def conditions(state: State) -> Iterator[tuple[Steps, Condition]]:
     transition = state.transition
     if isinstance(transition, ConditionalTransition | ComplexTransition):
         key = transition_key(transition)
-        for index, option in enumerate(transition.options):
-            if option.condition is not None:
-                yield from nested_conditions(option.condition, (key, index, "condition"))
+        for index, condition in enumerate(option_conditions(transition)):
+            if condition is not None:
+                yield from nested_conditions(condition, (key, index, "condition"))
+
+
+def option_conditions(transition: ConditionalTransition | ComplexTransition) -> list[Condition | None]:
+    """The conditions of the options, in order."""
+    if isinstance(transition, ConditionalTransition):
+        return [option.condition for option in transition.options]
+    return [option.condition for option in transition.options]
 
 
 def nested_conditions(condition: Condition, steps: Steps = ()) -> Iterator[tuple[Steps, Condition]]:
@@ -223,6 +237,14 @@ def submodule_calls(module: Module) -> Iterator[tuple[str, str]]:
     for state in module.states.values():
         if isinstance(state, model.CallSubmodule):
             yield state.name, state.submodule
+
+
+def table_uses(modules: Mapping[str, Module]) -> Iterator[tuple[Module, str, LookupTableTransition]]:
+    """Every state that has a lookup-table transition."""
+    for module in modules.values():
+        for state in module.states.values():
+            if isinstance(state.transition, LookupTableTransition):
+                yield module, state.name, state.transition
 
 
 def may_block(state: State) -> bool:
