@@ -1,9 +1,9 @@
 """Every table and column of Records: name, type, nullability, meaning. Nobody else spells a column.
 
-Times are microseconds since 1970-01-01 UTC. `patient_id` joins all tables; `row_key` is unique within a patient (over all
-tables together) and never changes when an unrelated module is added: stream number << 32 | ordinal. `encounter_key`,
-`reason_key`, ... hold the `row_key` of another row of the same patient, 0 for none. `module` and `state` name what wrote
-the row (the answer key). Text columns are dictionary-encoded: few distinct values, many rows.
+Times are microseconds since 1970-01-01 UTC. `patient_id` joins all tables; `row_key` is unique within a patient (over
+all tables together) and never changes when an unrelated module is added: stream number << 32 | ordinal.
+`encounter_key`, `reason_key`, ... hold the `row_key` of another row of the same patient, 0 for none. `module` and
+`state` name what wrote the row (the answer key). Text columns are dictionary-encoded: few distinct values, many rows.
 
 Rows of a table are contiguous by patient, in the order in which they were written within a patient.
 """
@@ -28,11 +28,11 @@ class Column:
 
 
 def _required(arrow_type: pa.DataType, about: str) -> Column:
-    return Column(arrow_type, False, about)
+    return Column(arrow_type, nullable=False, about=about)
 
 
 def _optional(arrow_type: pa.DataType, about: str) -> Column:
-    return Column(arrow_type, True, about)
+    return Column(arrow_type, nullable=True, about=about)
 
 
 _PATIENT = {"patient_id": _required(KEY, "the patient")}
@@ -86,6 +86,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "passport": _optional(pa.string(), "passport; null: none"),
         "birth_city": _optional(TEXT, "place of birth"),
         "income": _optional(pa.int64(), "USD a year"),
+        "source_id": _optional(pa.string(), "the patient's id in the data they were read from; null: simulated"),
     },
     "encounters": _ROW
     | _TIME
@@ -142,7 +143,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
     "observations": _ROW
     | _ENCOUNTER
     | _TIME
-    | {"category": _required(TEXT, "vital-signs, laboratory, survey, exam, imaging, procedure, social-history, therapy")}
+    | {"category": _required(TEXT, "vital-signs, laboratory, survey, exam, imaging, procedure, social-history ...")}
     | _CODE
     | {
         "numeric_value": _optional(pa.float64(), "value, if it is a number"),
