@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import networkx as nx
 from msgspec import Struct
 
+from trajsim.gmf.describe import describe_state, describe_transition
 from trajsim.gmf.model import Death, Module
 from trajsim.gmf.walk import may_block, submodule_calls, targets
 
@@ -57,3 +58,47 @@ def instant_loops(module: Module) -> Iterator[Loop]:
         leaves = any(target not in names for name in names for target in graph.successors(name))
         dies = any(isinstance(module.states[name], Death) for name in names)
         yield Loop(names, leaves or dies)
+
+
+def state_graph(module: Module) -> "nx.MultiDiGraph[str]":
+    """The whole state graph of a module, for people and for pictures.
+
+    Returns:
+        Nodes are state names with ``type`` and ``details`` (words); every option of every transition is an arrow of its
+        own, keyed by its number, with ``label``, ``condition`` and ``probability`` as in `Arrow`. A target that no
+        state has becomes a node of type ``missing``.
+    """
+    graph: nx.MultiDiGraph[str] = nx.MultiDiGraph(name=module.name)
+    for state in module.states.values():
+        graph.add_node(state.name, type=type(state).__name__, details=describe_state(state))
+    for state in module.states.values():
+        for number, arrow in enumerate(describe_transition(state.transition)):
+            if arrow.target not in module.states:
+                graph.add_node(arrow.target, type="missing", details="")
+            graph.add_edge(
+                state.name,
+                arrow.target,
+                key=number,
+                label=arrow.label,
+                condition=arrow.condition,
+                probability=arrow.probability,
+            )
+    return graph
+
+
+def reachable(module: Module) -> frozenset[str]:
+    """States that some patient can enter, judged by the arrows alone."""
+    if "Initial" not in module.states:
+        return frozenset()
+    return frozenset({"Initial", *nx.descendants(arrows(module), "Initial")})
+
+
+def cycles(module: Module) -> list[frozenset[str]]:
+    """The groups of states that can be visited again and again, largest first."""
+    graph = arrows(module)
+    groups = [
+        frozenset(group)
+        for group in nx.strongly_connected_components(graph)
+        if len(group) > 1 or graph.has_edge(*group, *group)
+    ]
+    return sorted(groups, key=lambda group: (-len(group), min(group)))
