@@ -231,7 +231,7 @@ class Records:
         return np.cumsum(counts)
 
     def compact(self) -> "Records":
-        """The same rows in one chunk a column, with dictionaries that hold only the texts that occur, in their order."""
+        """The same rows in one chunk a column, with dictionaries of only the texts that occur, in their order."""
         return Records({name: compact_table(table) for name, table in self._tables.items()})
 
     def equals(self, other: "Records") -> bool:

@@ -1,0 +1,56 @@
+"""Files that are either whole or not there."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from trajsim.errors import ConfigError, ExportError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives the place of a temporary file that takes the place of `path` when the block ends, and vanishes if it fails.
+
+    Args:
+        path: Where the file shall be. Missing folders are made.
+
+    Yields:
+        A path in the same folder, whose name begins with a dot.
+
+    Raises:
+        ExportError: The disk is full, or the folder cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        temporary.replace(path)
+        _flush(path.parent)
+    except OSError as error:
+        msg = f"cannot write {path}: {error.strerror or error}"
+        raise ExportError(msg, hint="free some space, or name another folder with --out") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Makes sure that a file or folder has reached the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def part_name(shard: int, suffix: str) -> str:
+    """Name of the file of a shard; names sort as shards do.
+
+    Raises:
+        ConfigError: The shard does not fit in the name.
+    """
+    if not 0 <= shard < 10**8:
+        msg = f"shard must lie in 0 ... 99999999, got {shard}"
+        raise ConfigError(msg)
+    return f"part-{shard:08d}.{suffix}"
