@@ -4,6 +4,7 @@ Pictures, traces and error messages share these sentences, so a rule of a module
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
 from msgspec import Struct
 
@@ -23,11 +24,13 @@ from trajsim.gmf.model import (
     NamedDistribution,
     Range,
     State,
+    TimeUnit,
     Transition,
     TypeOfCareTransition,
 )
 from trajsim.units import iso_from_ms
 
+TIME_UNITS: frozenset[str] = frozenset(get_args(TimeUnit))
 _SIGNS = {"==": "is", "!=": "is not", "<": "<", "<=": "≤", ">": ">", ">=": "≥"}
 _SEX = {"F": "female", "M": "male"}
 _MONTHS = (
@@ -84,7 +87,7 @@ def _person(condition: Condition) -> str:
     """Conditions about the person and the calendar."""
     match condition:
         case model.AgeCondition():
-            return _compared("age", condition.operator, f"{_number(condition.quantity)} {condition.unit}")
+            return _compared("age", condition.operator, _with_unit(_number(condition.quantity), condition.unit))
         case model.GenderCondition():
             return _SEX.get(condition.gender, f"sex is {condition.gender}")
         case model.RaceCondition():
@@ -231,7 +234,7 @@ def _complex(transition: ComplexTransition) -> list[Arrow]:
 
 
 def _percent(chance: float) -> str:
-    return f"{chance * 100:.6g} %"
+    return f"{chance * 100:.6g}%"
 
 
 # --- states -----------------------------------------------------------------------------------------------------------
@@ -246,8 +249,8 @@ def describe_state(state: State) -> str:
     """
     match state:
         case model.Delay():
-            unit = f" {state.unit}" if state.unit and state.exact is None and state.range is None else ""
-            return f"wait {_spread(state.exact, state.range, state.distribution)}{unit}"
+            is_legacy = state.exact is not None or state.range is not None
+            return f"wait {_spread(state.exact, state.range, state.distribution, None if is_legacy else state.unit)}"
         case model.Guard():
             return f"wait until {describe_condition(state.allow)}"
         case model.SetAttribute():
@@ -331,9 +334,9 @@ def _recorded(state: State) -> str:
             value = state.expression or _spread(state.exact, state.range, state.distribution)
             return f"{state.vital_sign}: {value}"
         case model.Procedure():
-            unit = f" {state.unit}" if state.distribution is not None and state.unit else ""
             is_timed = state.duration is not None or state.distribution is not None
-            took = f", takes {_spread(None, state.duration, state.distribution)}{unit}" if is_timed else ""
+            unit = state.unit if state.duration is None else None
+            took = f", takes {_spread(None, state.duration, state.distribution, unit)}" if is_timed else ""
             return _codes(state.codes) + took + because
         case model.MedicationOrder():
             how = "given now: " if state.administration else "chronic: " if state.chronic else ""
@@ -371,16 +374,25 @@ def describe_value(body: model.ObservationBody) -> str:
 
 
 def _exact(value: Exact) -> str:
-    return _literal(value.quantity) + (f" {value.unit}" if value.unit else "")
+    return _with_unit(_literal(value.quantity), value.unit)
 
 
-def _spread(exact: Exact | None, spread: Range | None, distribution: Distribution | None) -> str:
-    """The first present of the three, in words."""
+def _with_unit(words: str, unit: str | None) -> str:
+    """``1 year``, ``2 years``, ``120 mg/dL``."""
+    if not unit:
+        return words
+    return f"{words} {unit.removesuffix('s') if words == '1' and unit in TIME_UNITS else unit}"
+
+
+def _spread(
+    exact: Exact | None, spread: Range | None, distribution: Distribution | None, unit: str | None = None
+) -> str:
+    """The first present of the three, in words; `unit` is the state's own."""
     if exact is not None:
         return _exact(exact)
     if spread is not None:
-        return f"{_number(spread.low)} to {_number(spread.high)}" + (f" {spread.unit}" if spread.unit else "")
-    return "nothing" if distribution is None else _distribution(distribution)
+        return _with_unit(f"{_number(spread.low)} to {_number(spread.high)}", spread.unit)
+    return "nothing" if distribution is None else _with_unit(_distribution(distribution), unit)
 
 
 def _distribution(distribution: Distribution) -> str:
