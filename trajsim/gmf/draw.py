@@ -6,6 +6,7 @@ taken. Long texts are cut in the picture and stand whole in the tooltip.
 
 from collections.abc import Sequence
 from html import escape
+from itertools import pairwise
 
 from trajsim.gmf.describe import describe_state, describe_transition
 from trajsim.gmf.layout import Box, Layout, Link, lay_out
@@ -223,11 +224,11 @@ class _Picture:
             shape,
         ]
         if kind == "CallSubmodule":
-            for bar in (x + 5.0, x + box.width - 5.0):
-                parts.append(
-                    f'<line x1="{bar:.1f}" y1="{y:.1f}" x2="{bar:.1f}" y2="{y + box.height:.1f}" '
-                    f'stroke="{line_colour}" stroke-width="1"/>'
-                )
+            parts += [
+                f'<line x1="{bar:.1f}" y1="{y:.1f}" x2="{bar:.1f}" y2="{y + box.height:.1f}" '
+                f'stroke="{line_colour}" stroke-width="1"/>'
+                for bar in (x + 5.0, x + box.width - 5.0)
+            ]
         baseline = y + _PAD - 2.0 + _TYPE_SIZE * 0.8
         parts.append(_line(_type_words(kind), box.x, baseline, _TYPE_SIZE, faint, centred=True))
         baseline += _TYPE_SIZE * 0.2 + _NAME_SIZE
@@ -287,7 +288,7 @@ def route_path(layout: Layout, link: Link) -> str:
         return path.text()
     below, *climb, above = route
     path.turn(below.x, below.y - below.height / 2, climb[0].x, climb[0].y + climb[0].height / 2, bulge=1.0)
-    for box, following in zip(climb, climb[1:], strict=False):
+    for box, following in pairwise(climb):
         path.line(box.x, box.y - box.height / 2)
         path.down(following.x, following.y + following.height / 2)
     path.line(climb[-1].x, climb[-1].y - climb[-1].height / 2)

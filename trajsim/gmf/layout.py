@@ -14,6 +14,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TypeAlias
 
 Link: TypeAlias = tuple[str, str]
@@ -133,7 +134,7 @@ def _ranks(order: Sequence[str], links: Mapping[Link, object], back: set[Link]) 
     for name in order:
         for target in after[name]:
             ranks[target] = max(ranks[target], ranks[name] + 1)
-    has_before = {target for targets in after.values() for target in targets}
+    has_before = {target for _, target in links}
     for name in reversed(order):
         if after[name] and name not in has_before:
             ranks[name] = max(ranks[name], min(ranks[target] for target in after[name]) - 1)
@@ -179,7 +180,7 @@ class _Chains:
             self.layout.labels[link] = below
 
     def _join(self, chain: Sequence[Box]) -> None:
-        self.neighbours += zip(chain, chain[1:], strict=False)
+        self.neighbours += pairwise(chain)
 
 
 class _Rows:
