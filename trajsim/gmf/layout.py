@@ -118,7 +118,7 @@ def _visit_order(states: Mapping[str, object], links: Mapping[Link, object], sta
             else:
                 seen.add(following)
                 stack.append((following, iter(reversed(after[following]))))
-        finished = [*finished, *reversed(tree)]
+        finished = [*reversed(tree), *finished]
     return finished
 
 
