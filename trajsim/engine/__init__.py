@@ -1,0 +1,1 @@
+"""The engine: modules compiled to a program, and lives simulated from it."""

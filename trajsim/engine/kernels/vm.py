@@ -1,0 +1,552 @@
+"""The virtual machine: module steps with rewind and submodules, the weekly grid, and chunks of patients.
+
+`process` is Synthea's recursive `Module.process`, with the recursion turned into a stack of (file, time) so that it can
+stop anywhere and go on later. Between grid points nothing is polled: a module sleeps until its delay ends, or until something
+that its guard reads changes.
+"""
+
+import numpy as np
+
+from trajsim.engine.events import SOURCE_BACKGROUND, STREAM_MORTALITY, EventKind
+from trajsim.engine.kernels.encounters import (
+    BY_MODULE,
+    HOSPICE,
+    INPATIENT,
+    SNF,
+    close_current,
+    close_encounter,
+    current_encounter,
+    encounter_module,
+    release,
+)
+from trajsim.engine.kernels.logic import evaluate
+from trajsim.engine.kernels.slots import (
+    DAY,
+    LOCK_BIT,
+    NEVER,
+    UNSET,
+    WELLNESS_BIT,
+    civil,
+    draw_value,
+    emit,
+    instant_of_age,
+    span_of,
+)
+from trajsim.engine.kernels.states import clinical, encounter, procedure, wellness
+from trajsim.engine.kernels.transitions import choose
+from trajsim.engine.opcodes import ExitStatus, Log, Opcode, Threshold
+from trajsim.engine.program import STACK_DEPTH
+from trajsim.streams.jit import jit
+
+DONE = int(ExitStatus.DONE)
+FULL = int(ExitStatus.FULL)
+BUDGET = int(ExitStatus.BUDGET)
+DEPTH = int(ExitStatus.DEPTH)
+MAX_DEPTH = STACK_DEPTH - 2
+
+OP_PASS = int(Opcode.PASS)
+OP_TERMINAL = int(Opcode.TERMINAL)
+OP_CALL = int(Opcode.CALL)
+OP_GUARD = int(Opcode.GUARD)
+OP_DELAY = int(Opcode.DELAY)
+OP_ENCOUNTER = int(Opcode.ENCOUNTER)
+OP_WELLNESS = int(Opcode.WELLNESS)
+OP_ENCOUNTER_END = int(Opcode.ENCOUNTER_END)
+OP_PROCEDURE = int(Opcode.PROCEDURE)
+
+LOG_CREATE = int(Log.CREATE)
+LOG_PUSH = int(Log.PUSH)
+LOG_RUN = int(Log.RUN)
+LOG_EXIT = int(Log.EXIT)
+LOG_FINISH_CALL = int(Log.FINISH_CALL)
+
+AT_AGE = int(Threshold.AGE_MONTHS)
+DEATH = int(EventKind.DEATH)
+
+FLAG_ABSENT = 0
+FLAG_FALSE = 1
+FLAG_TRUE = 2
+
+PASSED = 0
+BLOCKED = 1
+CALLED = 2
+
+FIRST_MODULE_STREAM = 2
+LOG_SLACK = 64
+
+
+@jit
+def visit(x, L, kind, file, state, time, stream):
+    """Writes the visit log, if somebody wants it."""
+    if x.logging == 0:
+        return
+    row = L[x.n_log]
+    row.kind = kind
+    row.file = file
+    row.state = state
+    row.time = time
+    row.module = stream
+    x.n_log += 1
+
+
+@jit
+def enter(h, S, x, L, file, state, stream):
+    """A state becomes the current one of a file."""
+    w = x.w
+    w[h.w_current + file] = state
+    w[h.w_due + file] = UNSET
+    w[h.w_exit + file] = UNSET
+    w[h.w_ran + file] = 0
+    prior = S[state].prior
+    if prior >= 0:
+        x.seq += 1
+        w[h.w_prior_seq + prior] = x.seq
+        w[h.w_prior_exit + prior] = UNSET
+    visit(x, L, LOG_PUSH, file, state, 0, stream)
+
+
+@jit
+def create(h, S, Z, x, L, file, stream):
+    """A file begins: its memory is empty, its current state Initial."""
+    for k in range(Z[h.z_file_prior + 2 * file], Z[h.z_file_prior + 2 * file + 1]):
+        x.w[h.w_prior_seq + k] = 0
+    for k in range(Z[h.z_file_pending + 2 * file], Z[h.z_file_pending + 2 * file + 1]):
+        x.w[h.w_pending + k] = 0
+    visit(x, L, LOG_CREATE, file, -1, 0, stream)
+    enter(h, S, x, L, file, Z[h.z_file_initial + file], stream)
+
+
+@jit
+def merge(h, Z, x, base):
+    """Hands a finished submodule's memory to its caller, as newer than all that the caller remembers."""
+    w = x.w
+    bars, waiting, prior = Z[base], Z[base + 1], Z[base + 2]
+    at = base + 3
+    for k in range(bars):
+        if w[h.w_prior_seq + Z[at + 2 * k + 1]] != 0:
+            w[h.w_pending + Z[at + 2 * k]] = 0
+    first = at + 2 * bars
+    n = waiting + prior
+    floor = np.int64(0)
+    for _ in range(n):
+        best = -1
+        best_seq = np.int64(NEVER)
+        for k in range(n):
+            section = h.w_pending if k < waiting else h.w_prior_seq
+            seq = w[section + Z[first + 2 * k]]
+            if floor < seq < best_seq:
+                best = k
+                best_seq = seq
+        if best < 0:
+            return
+        floor = best_seq
+        x.seq += 1
+        source, target = Z[first + 2 * best], Z[first + 2 * best + 1]
+        if best < waiting:
+            w[h.w_pending + target] = x.seq
+        else:
+            w[h.w_prior_seq + target] = x.seq
+            w[h.w_prior_exit + target] = w[h.w_prior_exit + source]
+
+
+@jit
+def wait(x, wake, mask):
+    """How a blocked state wants to be woken."""
+    x.block_wake = wake
+    x.block_mask = mask
+
+
+@jit
+def guard_wake(Z, x, s, t):
+    """When time alone may change a guard's condition."""
+    if s.e != 0:
+        return t + x.step
+    wake = np.int64(NEVER)
+    base = s.b
+    for k in range(Z[base]):
+        value = Z[base + 2 + 2 * k]
+        edge = instant_of_age(x, value) if Z[base + 1 + 2 * k] == AT_AGE else value
+        if t < edge < wake:
+            wake = edge
+    return wake
+
+
+@jit
+def timed(h, S, Z, x, E, C, state, file, t, stream):
+    """A Delay, or a Procedure: draws its end once, passes when that is reached alive."""
+    s = S[state]
+    due = x.w[h.w_due + file]
+    if due == UNSET:
+        if s.op == OP_DELAY:
+            due = t + span_of(s, draw_value(h, Z, x, s, stream))
+            if due < t:
+                due = t
+        else:
+            due = procedure(h, S, Z, x, E, C, state, t, stream)
+        x.w[h.w_due + file] = due
+    if x.death <= due:
+        wait(x, np.int64(NEVER), np.int64(0))
+        return BLOCKED
+    if t < due:
+        wait(x, due, np.int64(0))
+        return BLOCKED
+    x.exit = due
+    return PASSED
+
+
+@jit
+def encounter_end(h, x, E, C, state, m, t, stream):
+    """An EncounterEnd state."""
+    if x.owner == stream:
+        close_current(h, x, E, C, t, state, stream)
+        release(x)
+    elif x.owner == BY_MODULE or x.w[h.w_flag + m] != FLAG_ABSENT:
+        x.w[h.w_flag + m] = FLAG_ABSENT
+    elif x.owner >= 0:
+        wait(x, t, np.int64(0))
+        return BLOCKED
+    return PASSED
+
+
+@jit
+def blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
+    """States that may block, and those that open or close encounters."""
+    s = S[state]
+    op = s.op
+    if op == OP_DELAY or op == OP_PROCEDURE:
+        return timed(h, S, Z, x, E, C, state, file, t, stream)
+    if op == OP_GUARD:
+        if evaluate(h, S, N, Z, x, E, s.a, t, stream):
+            return PASSED
+        wait(x, guard_wake(Z, x, s, t), s.mask)
+        return BLOCKED
+    if op == OP_ENCOUNTER:
+        if x.owner >= 0 and x.owner != stream:
+            wait(x, np.int64(NEVER), np.int64(LOCK_BIT))
+            return BLOCKED
+        encounter(h, S, Z, D, x, E, C, state, t, stream)
+        return PASSED
+    if op == OP_WELLNESS:
+        if x.owner != BY_MODULE or x.w[h.w_flag + m] != FLAG_FALSE:
+            wait(x, np.int64(NEVER), np.int64(WELLNESS_BIT))
+            return BLOCKED
+        x.w[h.w_flag + m] = FLAG_TRUE
+        wellness(h, S, Z, D, x, E, C, state, t, stream)
+        return PASSED
+    if op == OP_ENCOUNTER_END:
+        return encounter_end(h, x, E, C, state, m, t, stream)
+    # Terminal
+    if file == Z[h.z_module_file + m] and x.owner == stream:
+        close_current(h, x, E, C, t, state, stream)
+        release(x)
+    x.w[h.w_exit + file] = t
+    visit(x, L, LOG_EXIT, file, state, t, stream)
+    wait(x, np.int64(NEVER), np.int64(0))
+    return BLOCKED
+
+
+@jit
+def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
+    """Runs the current state of a file at t. PASSED leaves its exit time in `x.exit`."""
+    x.state = state
+    x.reads = 0
+    x.exit = t
+    if x.w[h.w_ran + file] == 0:
+        x.w[h.w_ran + file] = 1
+        visit(x, L, LOG_RUN, file, state, t, stream)
+    op = S[state].op
+    if op == OP_PASS:
+        return PASSED
+    if op == OP_CALL:
+        return CALLED
+    if op == OP_DELAY or (op >= OP_TERMINAL and op <= OP_GUARD) or op == OP_PROCEDURE:
+        return blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
+    if op >= OP_ENCOUNTER and op <= OP_ENCOUNTER_END:
+        return blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
+    clinical(h, S, Z, D, x, E, C, state, file, t, stream)
+    return PASSED
+
+
+@jit
+def push(h, S, Z, x, L, file, m, t, stream):
+    """Begins `process(file, t)`; False if the patient is dead at t."""
+    if x.death <= t:
+        return False
+    if x.w[h.w_flag + m] == FLAG_ABSENT:
+        x.w[h.w_flag + m] = FLAG_FALSE
+    if x.w[h.w_current + file] < 0:
+        create(h, S, Z, x, L, file, stream)
+    x.sp += 1
+    x.stack_file[x.sp] = file
+    x.stack_time[x.sp] = t
+    return True
+
+
+@jit
+def finish(h, S, O, N, T, Z, D, x, E, L, state, file, exit_time, t, stream):  # noqa: E741
+    """A state is over: notes its exit, chooses and enters its successor."""
+    x.w[h.w_exit + file] = exit_time
+    prior = S[state].prior
+    if prior >= 0:
+        x.w[h.w_prior_exit + prior] = exit_time
+    visit(x, L, LOG_EXIT, file, state, exit_time, stream)
+    enter(h, S, x, L, file, choose(h, S, O, N, T, Z, D, x, E, state, t, stream), stream)
+
+
+@jit
+def finish_call(h, S, Z, x, L, caller, callee, t, stream):
+    """A submodule is over: its memory becomes the caller's, and the calling state is visited once more."""
+    state = x.w[h.w_current + caller]
+    left = x.w[h.w_exit + callee]
+    if left == UNSET:
+        left = t
+    merge(h, Z, x, S[state].b)
+    x.w[h.w_current + callee] = -1
+    prior = S[state].prior
+    if prior >= 0:
+        x.seq += 1
+        x.w[h.w_prior_seq + prior] = x.seq
+    visit(x, L, LOG_FINISH_CALL, caller, state, callee, stream)
+    x.state = state
+    x.reads = 0
+    x.exit = left
+
+
+@jit
+def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):  # noqa: E741
+    """One step of a top-level module (`Module.process`); returns a status."""
+    stream = m + FIRST_MODULE_STREAM
+    result = 0  # of the process that was left last: 0 still going, 1 not finished, 2 finished
+    if x.resume == 0:
+        x.sp = -1
+        x.spent = 0
+        x.poll = 0
+        wait(x, np.int64(NEVER), np.int64(0))
+        if not push(h, S, Z, x, L, Z[h.z_module_file + m], m, now, stream):
+            x.w[h.w_done + m] = 1
+            return DONE
+    x.resume = 0
+    while True:
+        file = x.stack_file[x.sp]
+        t = x.stack_time[x.sp]
+        state = x.w[h.w_current + file]
+        passed = False
+        if result != 0:  # a process that this one had started was left
+            if result == 2:
+                if x.stack_file[x.sp + 1] == file:  # a rewind that finished the file
+                    passed = False
+                else:
+                    finish_call(h, S, Z, x, L, file, x.stack_file[x.sp + 1], t, stream)
+                    passed = True
+                    result = 0
+            elif x.stack_file[x.sp + 1] == file:
+                result = 0  # the rewind blocked: the state is run once more at this time
+        if result == 0 and not passed:
+            if E.shape[0] - x.e0 - x.n_events < h.max_rows or C.shape[0] - x.n_encounters < 4:
+                return FULL
+            if x.logging != 0 and L.shape[0] - x.n_log < LOG_SLACK:
+                return FULL
+            if x.death <= t:
+                result = 2 if S[state].op == OP_TERMINAL else 1
+            else:
+                outcome = execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
+                if outcome == PASSED:
+                    passed = True
+                elif outcome == BLOCKED:
+                    result = 2 if S[state].op == OP_TERMINAL else 1
+                else:
+                    if S[state].d != 0:
+                        x.poll = 1
+                    if x.sp >= MAX_DEPTH:
+                        return DEPTH
+                    if not push(h, S, Z, x, L, S[state].a, m, t, stream):
+                        result = 1
+                    continue
+        if passed:
+            x.spent += 1
+            if x.spent > x.budget:
+                return BUDGET
+            left = x.exit
+            finish(h, S, O, N, T, Z, D, x, E, L, state, file, left, t, stream)
+            if left < t:
+                if x.death <= left:
+                    result = 2
+                else:
+                    if x.sp >= MAX_DEPTH:
+                        return DEPTH
+                    push(h, S, Z, x, L, file, m, left, stream)
+                    continue
+            else:
+                continue
+        x.sp -= 1
+        if x.sp < 0:
+            break
+    if result == 2:
+        x.w[h.w_done + m] = 1
+    x.w[h.w_wake + m] = now + x.step if x.poll != 0 else x.block_wake
+    x.w[h.w_mask + m] = x.block_mask
+    return DONE
+
+
+@jit
+def step(h, S, O, N, T, Z, D, x, E, C, L):  # noqa: E741
+    """The modules of one grid point that have something to do, in order; returns a status."""
+    t = x.t
+    while x.mi < h.n_modules:
+        m = x.mi
+        if x.w[h.w_done + m] == 0:
+            due = x.w[h.w_wake + m] <= t or (x.w[h.w_mask + m] & (x.dirty_now | x.dirty_prev)) != 0
+            if due or x.resume != 0:
+                status = module(h, S, O, N, T, Z, D, x, E, C, L, m, t)
+                if status != DONE:
+                    x.resume = 1
+                    return status
+        x.mi = m + 1
+    return DONE
+
+
+@jit
+def next_grid_point(h, x):
+    """The next step at which something may happen."""
+    wake = x.next_wellness
+    watched = np.int64(0)
+    for m in range(h.n_modules):
+        if x.w[h.w_done + m] == 0:
+            if x.w[h.w_wake + m] < wake:
+                wake = x.w[h.w_wake + m]
+            watched = watched | x.w[h.w_mask + m]
+    soon = (watched & x.dirty_prev) != 0 or (x.symptom_total > 300 and x.symptom_total != x.symptom_stored)
+    if soon or wake <= x.t + x.step:
+        return x.t + x.step
+    if wake >= x.end:
+        return x.end if x.end > x.t else x.t + x.step
+    steps = (wake - x.t + x.step - 1) // x.step
+    return x.t + steps * x.step
+
+
+@jit
+def end_of_life(h, S, x, E, C):
+    """Closes an encounter that is still held, and writes a background death."""
+    until = x.end if x.end < x.death else x.death
+    last = x.birth + (until - 1 - x.birth) // x.step * x.step if until > x.birth else x.birth
+    if x.last > last:
+        last = x.last
+    if x.owner >= 0 and x.n_encounters > 0:
+        held = C[current_encounter(x, C, last)]
+        klass = np.int64(held.klass)
+        stop = x.end if klass == INPATIENT or klass == HOSPICE or klass == SNF else last
+        if x.death < stop:
+            stop = x.death
+        close_held(h, x, E, C, klass, stop)
+    if x.background < x.end and x.death == x.background:
+        emit(h, x, E, DEATH, SOURCE_BACKGROUND, x.death, 0.0, -1, -1, 0, STREAM_MORTALITY)
+
+
+@jit
+def close_held(h, x, E, C, klass, stop):
+    """Ends the newest open encounter of a class in its own source and stream."""
+    k = x.n_encounters - 1
+    while k >= 0 and (C[k].open == 0 or C[k].klass != klass):
+        k -= 1
+    if k >= 0:
+        close_encounter(h, x, E, C, klass, stop, -1, np.int64(E[x.e0 + C[k].event].module))
+
+
+@jit
+def live(h, S, O, N, T, Z, D, x, E, C, L):  # noqa: E741
+    """Runs a life until it is over or something must be done outside; returns a status."""
+    while x.phase != 2:
+        if x.phase == 0:
+            if x.t >= x.end or x.t >= x.death:
+                end_of_life(h, S, x, E, C)
+                x.phase = 2
+                break
+            if E.shape[0] - x.e0 - x.n_events < h.max_rows or C.shape[0] - x.n_encounters < 4:
+                return FULL
+            encounter_module(h, Z, x, E, C, x.t)
+            x.mi = 0
+            x.phase = 1
+        status = step(h, S, O, N, T, Z, D, x, E, C, L)
+        if status != DONE:
+            return status
+        if x.owner == BY_MODULE:
+            k = current_encounter(x, C, x.t)
+            close_held(h, x, E, C, np.int64(C[k].klass), x.t)
+            release(x)
+        x.last = x.t
+        x.dirty_prev = x.dirty_now
+        x.dirty_now = 0
+        x.t = next_grid_point(h, x)
+        x.phase = 0
+    return DONE
+
+
+@jit
+def born(h, x, A_slot, A_tag, A_value, V_slot, V_value, patient, birth, death, e0):
+    """Resets the record for a new patient and fills what is known at birth."""
+    for k in range(h.n_words):
+        x.w[k] = 0
+    for k in range(h.n_floats):
+        x.f[k] = 0.0
+    for k in range(h.n_files):
+        x.w[h.w_current + k] = -1
+    for m in range(h.n_modules):
+        x.w[h.w_wake + m] = UNSET
+    x.patient_low = patient & np.uint64(0xFFFFFFFF)
+    x.patient_high = patient >> np.uint64(32)
+    x.birth = birth
+    x.birth_year, x.birth_month, x.birth_day = civil(birth // DAY)
+    x.death = death
+    x.background = death
+    x.t = birth
+    x.last = birth
+    x.phase = 0
+    x.resume = 0
+    x.seq = 0
+    x.dirty_now = 0
+    x.dirty_prev = 0
+    x.owner = -1
+    x.renewed = 0
+    x.wellness_start = 0
+    x.next_wellness = birth
+    x.symptom_stored = 0
+    x.symptom_total = 0
+    x.n_chronic = 0
+    x.present_size = 0
+    x.present_capacity = 16
+    x.e0 = e0
+    x.n_events = 0
+    x.n_encounters = 0
+    x.n_open = 0
+    x.n_log = 0
+    for k in range(A_slot.shape[0]):
+        x.w[h.w_attribute + A_slot[k]] = A_tag[k]
+        x.f[h.f_attribute + A_slot[k]] = A_value[k]
+    for k in range(V_slot.shape[0]):
+        x.w[h.w_sign + V_slot[k]] = 1
+        x.f[h.f_sign + V_slot[k]] = V_value[k]
+
+
+@jit
+def run_chunk(H, S, O, N, T, Z, D, X, E, C, L, people, offsets, A_slot, A_tag, A_value, V_slot, V_value, first, last):  # noqa: E741
+    """Runs patients first ... last - 1 of a chunk into one event array; returns (status, patient it stopped at).
+
+    `offsets[i]` is where patient i begins in E; on a status other than DONE the patient's record is as it was when it
+    stopped, and a call with `first` = that patient and `X[0].phase` >= 0 goes on.
+    """
+    h = H[0]
+    x = X[0]
+    for i in range(first, last):
+        if x.phase < 0:
+            born(
+                h, x, A_slot, A_tag, A_value[i], V_slot, V_value,
+                people[i].patient, people[i].birth, people[i].death, offsets[i],
+            )  # fmt: skip
+        status = live(h, S, O, N, T, Z, D, x, E, C, L)
+        if status != DONE:
+            return status, i
+        offsets[i + 1] = x.e0 + x.n_events
+        x.phase = -1
+        if x.logging != 0:
+            return DONE, i + 1
+    return DONE, last

@@ -1,0 +1,298 @@
+"""The compiled form of a set of modules: flat structured arrays that one machine-code image runs.
+
+All layouts are constants of the package; only the contents depend on the modules. A patient is one record whose integers lie
+in one nested array (`w`) and whose floats lie in another (`f`); the header says where each section begins. Capacities are part of
+the machine-code type, so there are two classes of them.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajsim.engine.events import EVENT_DTYPE, Catalogue
+from trajsim.gmf.model import ModuleSet
+
+STACK_DEPTH = 64
+COUNTERS = 8
+
+HEADER_DTYPE = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "n_streams",  # reserved streams first, then top-level modules
+            "n_modules",
+            "n_files",
+            "n_attributes",
+            "n_codes",
+            "n_texts",
+            "n_symptoms",
+            "n_symptom_slots",
+            "n_signs",
+            "n_watched",
+            "n_words",  # used length of w
+            "n_floats",  # used length of f
+            "max_rows",  # most events one state can write
+            # sections of w
+            "w_draws",
+            "w_ordinals",
+            "w_done",
+            "w_wake",
+            "w_mask",
+            "w_flag",
+            "w_current",
+            "w_due",
+            "w_exit",
+            "w_ran",
+            "w_prior_seq",
+            "w_prior_exit",
+            "w_pending",
+            "w_attribute",
+            "w_present",
+            "w_present_name",
+            "w_present_seq",
+            "w_chronic",
+            "w_chronic_name",
+            "w_resolved",
+            "w_sign",
+            "w_sign_state",
+            "w_watched",
+            "w_watched_tag",
+            "w_coerced",
+            # sections of f
+            "f_attribute",
+            "f_symptom",
+            "f_sign",
+            "f_watched",
+            # sections of the integer heap Z
+            "z_module_file",
+            "z_file_initial",
+            "z_file_prior",
+            "z_file_pending",
+            "z_stream_number",
+            "z_code_hash",
+            "z_string_rank",
+            "z_string_fold",
+            "z_symptom_slot",
+            "z_symptom_range",
+            "z_sign_decimals",
+            "z_sign_number",
+            "z_code_text",
+        )
+    ],
+    align=True,
+)
+
+STATE_DTYPE = np.dtype(
+    [
+        ("mask", np.int64),  # guard: slots that can change its condition
+        ("tu", np.int64),  # time unit in ms
+        ("tf", np.float64),  # factor before truncation
+        ("p0", np.float64),
+        ("p1", np.float64),
+        ("p2", np.float64),
+        ("p3", np.float64),
+        ("q", np.float64),  # second number: probability
+        ("file", np.int32),
+        ("name", np.int32),
+        ("code", np.int32),
+        ("prior", np.int32),  # slot of the PriorState memory, or -1
+        ("o0", np.int32),  # first option, or direct target
+        ("o1", np.int32),
+        ("table", np.int32),
+        ("a", np.int32),
+        ("b", np.int32),
+        ("c", np.int32),
+        ("d", np.int32),
+        ("e", np.int32),
+        ("assign", np.int32),
+        ("op", np.uint8),
+        ("tk", np.uint8),
+        ("dk", np.uint8),
+        ("round", np.uint8),
+        ("decimals", np.int8),
+        ("tag", np.uint8),
+        ("mode", np.uint8),
+        ("timed", np.uint8),
+    ],
+    align=True,
+)
+
+OPTION_DTYPE = np.dtype(
+    [
+        ("p", np.float64),
+        ("next", np.int32),
+        ("condition", np.int32),  # entry node, -1 always true
+        ("attribute", np.int32),  # named probability, -1 literal
+        ("d0", np.int32),  # nested distributed range
+        ("d1", np.int32),
+    ],
+    align=True,
+)
+
+NODE_DTYPE = np.dtype(
+    [
+        ("f", np.float64),
+        ("a", np.int32),
+        ("b", np.int32),
+        ("jt", np.int32),  # next node if true; -1 true, -2 false
+        ("jf", np.int32),
+        ("op", np.uint8),
+        ("cmp", np.uint8),
+        ("tag", np.uint8),
+    ],
+    align=True,
+)
+
+TABLE_DTYPE = np.dtype(
+    [
+        ("n_keys", np.int32),
+        ("keys", np.int32),  # Z: per key column (attribute slot, offset of its category list)
+        ("groups", np.int32),  # Z: dense category index -> group offset, -1 none
+        ("targets", np.int32),  # Z: states in CSV column order
+        ("n_targets", np.int32),
+        ("defaults", np.int32),  # first option (JSON order)
+    ],
+    align=True,
+)
+
+ENCOUNTER_DTYPE = np.dtype(
+    [
+        ("start", np.int64),
+        ("stop", np.int64),
+        ("event", np.int32),
+        ("klass", np.uint8),
+        ("open", np.uint8),
+    ],
+    align=True,
+)
+
+LOG_DTYPE = np.dtype(
+    [("time", np.int64), ("state", np.int32), ("file", np.int32), ("module", np.int16), ("kind", np.uint8)], align=True
+)
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """One capacity class of a patient record: words of integers and of floats."""
+
+    words: int
+    floats: int
+
+
+CAPACITIES = (Capacity(32_768, 4_096), Capacity(262_144, 32_768))
+
+
+def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
+    """Layout of one patient while the life runs."""
+    scalars = [
+        ("seed_low", np.uint64),
+        ("seed_high", np.uint64),
+        ("patient_low", np.uint64),
+        ("patient_high", np.uint64),
+    ]
+    scalars += [
+        (name, np.int64)
+        for name in (
+            "birth",
+            "birth_year",
+            "birth_month",
+            "birth_day",
+            "end",
+            "step",
+            "death",
+            "background",
+            "t",
+            "last",
+            "phase",
+            "mi",
+            "sp",
+            "resume",
+            "spent",
+            "budget",
+            "state",
+            "seq",
+            "reads",
+            "dirty_now",
+            "dirty_prev",
+            "owner",
+            "renewed",
+            "wellness_start",
+            "next_wellness",
+            "symptom_stored",
+            "n_chronic",
+            "present_size",
+            "present_capacity",
+            "e0",
+            "n_events",
+            "n_encounters",
+            "n_open",
+            "n_log",
+            "logging",
+            "exit",
+            "via_history",
+            "symptom_total",
+            "block_wake",
+            "block_mask",
+            "poll",
+        )
+    ]
+    nested = [
+        ("stack_file", np.int64, (STACK_DEPTH,)),
+        ("stack_time", np.int64, (STACK_DEPTH,)),
+        ("counters", np.int64, (COUNTERS,)),
+        ("w", np.int64, (capacity.words,)),
+        ("f", np.float64, (capacity.floats,)),
+    ]
+    return np.dtype([*scalars, *nested], align=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Program:
+    """A compiled set of modules.
+
+    The arrays are those that the kernels take, in this order: header, states, options, nodes, tables, Z (integer heap), D
+    (float heap). The rest serves Python: names for messages, and the slots that cohort columns fill.
+    """
+
+    modules: ModuleSet
+    catalogue: Catalogue
+    header: NDArray[np.void]
+    states: NDArray[np.void]
+    options: NDArray[np.void]
+    nodes: NDArray[np.void]
+    tables: NDArray[np.void]
+    integers: NDArray[np.int64]
+    floats: NDArray[np.float64]
+    strings: tuple[str, ...]  # the catalogue's strings first
+    string_index: dict[str, int]
+    attributes: tuple[str, ...]
+    signs: tuple[str, ...]
+    file_keys: tuple[str, ...]
+    series: tuple[tuple[tuple[float, ...], float], ...]
+    capacity: Capacity
+    attribute_index: dict[str, int] = field(default_factory=dict)
+    expressions: tuple[object, ...] = ()
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.generic], ...]:
+        """The kernel arguments."""
+        return (self.header, self.states, self.options, self.nodes, self.tables, self.integers, self.floats)
+
+
+__all__ = [
+    "CAPACITIES",
+    "COUNTERS",
+    "ENCOUNTER_DTYPE",
+    "EVENT_DTYPE",
+    "HEADER_DTYPE",
+    "LOG_DTYPE",
+    "NODE_DTYPE",
+    "OPTION_DTYPE",
+    "STACK_DEPTH",
+    "STATE_DTYPE",
+    "TABLE_DTYPE",
+    "Capacity",
+    "Program",
+    "patient_dtype",
+]
