@@ -75,12 +75,14 @@ class Counts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         n_deaths: Those who died before the end.
         rows: Rows by table.
         coerced: Coerced cases.
+        adjusted: Rows left out or changed so that Records keep their guarantees, by what was done.
     """
 
     n_patients: int = 0
     n_deaths: int = 0
     rows: dict[str, int] = {}
     coerced: list[CoercedCount] = []
+    adjusted: dict[str, int] = {}
 
     def plus(self, other: "Counts") -> "Counts":
         """The counts of two disjoint sets of patients together."""
@@ -88,15 +90,15 @@ class Counts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         for item in other.coerced:
             key = (item.kind, item.module, item.state)
             coerced[key] = coerced.get(key, 0) + item.n_patients
-        names = [*self.rows, *(name for name in other.rows if name not in self.rows)]
         return Counts(
             n_patients=self.n_patients + other.n_patients,
             n_deaths=self.n_deaths + other.n_deaths,
-            rows={name: self.rows.get(name, 0) + other.rows.get(name, 0) for name in names},
+            rows=_added(self.rows, other.rows),
             coerced=[
                 CoercedCount(kind=kind, module=module, state=state, n_patients=n)
                 for (kind, module, state), n in sorted(coerced.items())
             ],
+            adjusted=_added(self.adjusted, other.adjusted),
         )
 
 
@@ -120,6 +122,10 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shard_size: int
     timings: dict[str, float]
     notes: list[str]
+
+
+def _added(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    return {name: left.get(name, 0) + right.get(name, 0) for name in {**left, **right}}
 
 
 def _compare(prefix: str, old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[str]:

@@ -1,0 +1,110 @@
+"""The formats that a run can be written in: for each, where its files go and who writes them.
+
+A writer gets the Records of one shard and a folder, and writes the files of that shard below it under their final
+relative paths. The libraries behind a format are loaded when it is asked for.
+"""
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from trajsim.cli import later
+from trajsim.errors import ConfigError
+
+if TYPE_CHECKING:  # `trajsim --help` loads neither Arrow nor FHIR
+    from trajsim.records.table import Records
+
+WriteShard = Callable[["Records", Path, int], None]
+
+FORMATS = ("parquet", "csv", "fhir", "fhir-ndjson")
+NOTHING = "none"
+DEFAULT_FORMATS = "fhir,csv"
+
+
+def parse_formats(text: str) -> tuple[str, ...]:
+    """Reads ``parquet,csv``; ``none`` alone means no output.
+
+    Returns:
+        The formats in their fixed order, each once.
+
+    Raises:
+        ConfigError: A name is unknown or not there yet, or ``none`` stands beside others.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        later.refuse_later_value("--format", name, later.FORMATS)
+        if name not in (*FORMATS, NOTHING):
+            msg = f"--format {name!r} is unknown: expected some of {', '.join((*FORMATS, NOTHING))}"
+            raise ConfigError(msg)
+    if not names or (NOTHING in names and len(set(names)) > 1):
+        msg = f"--format must name one or more of {', '.join(FORMATS)}, or {NOTHING} alone, got {text!r}"
+        raise ConfigError(msg)
+    return tuple(name for name in FORMATS if name in names)
+
+
+def shard_writers(formats: Sequence[str], *, seed: int) -> list[WriteShard]:
+    """One writer a format.
+
+    Args:
+        formats: Names as `parse_formats` returns them.
+        seed: Run seed, from which ids are made.
+    """
+    makers = {"parquet": _parquet, "csv": _csv, "fhir": _fhir, "fhir-ndjson": _ndjson}
+    return [makers[name](seed) for name in formats]
+
+
+def growing_files(formats: Sequence[str]) -> dict[str, bytes]:
+    """Files that all shards write together: path below the run's folder, and the first line."""
+    if "csv" not in formats:
+        return {}
+    from trajsim.records.csv_layout import HEADERS
+
+    return {_csv_path(kind): (",".join(names) + "\n").encode() for kind, names in HEADERS.items()}
+
+
+def _csv_path(kind: str) -> str:
+    return f"csv/{kind}.csv"
+
+
+def _parquet(_seed: int) -> WriteShard:
+    from trajsim.records.parquet import write_parquet
+
+    def write(records: "Records", folder: Path, shard: int) -> None:
+        write_parquet(records, folder / "parquet", shard=shard)
+
+    return write
+
+
+def _csv(seed: int) -> WriteShard:
+    from trajsim.records.csv import write_csv
+
+    def write(records: "Records", folder: Path, shard: int) -> None:
+        parts = folder / "csv" / ".parts"
+        for kind, part in write_csv(records, parts, shard=shard, seed=seed).items():
+            part.replace(folder / _csv_path(kind))
+        shutil.rmtree(parts)
+
+    return write
+
+
+def _fhir(seed: int) -> WriteShard:
+    from fhir_export import FhirExporter
+
+    exporter = FhirExporter(seed=seed)
+
+    def write(records: "Records", folder: Path, _shard: int) -> None:
+        exporter.write_bundles(records, folder / "fhir")
+
+    return write
+
+
+def _ndjson(seed: int) -> WriteShard:
+    from fhir_export import FhirExporter
+
+    exporter = FhirExporter(seed=seed)
+
+    def write(records: "Records", folder: Path, shard: int) -> None:
+        exporter.write_ndjson(records, folder / "fhir-ndjson", shard=shard)
+
+    return write

@@ -1,0 +1,284 @@
+"""The options that decide what a life looks like, shared by every command that simulates.
+
+Texts become values here, once, with the error that names the option; defaults are filled in here, so that the manifest
+records what was used and not what was left out.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from trajsim.errors import ConfigError
+from trajsim.provenance import digest_file
+from trajsim.units import ms_from_iso
+
+if TYPE_CHECKING:  # these rooms load NumPy and Numba: `trajsim --help` must not
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from trajsim.engine.options import SimulationOptions
+    from trajsim.gmf.model import ModuleSet
+    from trajsim.population.options import PopulationOptions
+
+DEFAULT_END = "2026-01-01"
+TODAY = "today"
+MORTALITIES = ("life-table", "modules-only")
+
+Seed = Annotated[
+    int, typer.Option("--seed", help="Seed of the run, 0 ... 2^64 - 1. The same seed gives the same lives.")
+]
+ModulesDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--modules-dir", help="Folder of module files to run instead of the bundled ones.", show_default=False
+    ),
+]
+Modules = Annotated[
+    str | None,
+    typer.Option(
+        "--modules", help="Wildcards, separated by ':', that choose top-level modules by name.", show_default=False
+    ),
+]
+Override = Annotated[
+    Path | None,
+    typer.Option(
+        "--override", help="Properties file of numbers to set: FILE.json::JSONPATH = number.", show_default=False
+    ),
+]
+Start = Annotated[
+    str | None, typer.Option("--start", help="Nobody born before this date is drawn.", show_default=False)
+]
+End = Annotated[str, typer.Option("--end", help="Last day of the simulation, YYYY-MM-DD or 'today'.")]
+Age = Annotated[
+    str | None, typer.Option("--age", metavar="LO-HI", help="Ages at the end, in whole years.", show_default=False)
+]
+Sex = Annotated[str | None, typer.Option("--sex", metavar="F|M", help="Only this sex.", show_default=False)]
+State = Annotated[str | None, typer.Option("--state", help="US state that everybody lives in.", show_default=False)]
+City = Annotated[
+    str | None, typer.Option("--city", help="City that everybody lives in (of the built-in table).", show_default=False)
+]
+Mortality = Annotated[
+    str | None,
+    typer.Option(
+        "--mortality",
+        metavar="life-table|modules-only",
+        help="Background death. Default: life-table; modules-only with --modules-dir.",
+        show_default=False,
+    ),
+]
+MortalityOffset = Annotated[
+    Path | None,
+    typer.Option("--mortality-offset", help="Hazard with which the modules kill, by sex and age.", show_default=False),
+]
+NoModel = Annotated[bool, typer.Option("--no-model", help="Use no learned model (there is none yet).")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LifeOptions:
+    """Everything that a life depends on, as resolved values.
+
+    Attributes:
+        seed: Run seed.
+        modules_dir: Folder of modules; None for the bundled ones.
+        modules: Wildcards; None for all.
+        override: Properties file; None for none.
+        start: ISO date, or None.
+        end: ISO date; ``today`` is resolved.
+        is_today: Whether ``--end today`` was given.
+        age: Lowest and highest age in whole years, or None.
+        sex: F, M or None.
+        state: US state, or None.
+        city: City, or None.
+        mortality: ``life-table`` or ``modules-only``.
+        mortality_offset: File, or None.
+    """
+
+    seed: int
+    modules_dir: Path | None = None
+    modules: str | None = None
+    override: Path | None = None
+    start: str | None = None
+    end: str = DEFAULT_END
+    is_today: bool = False
+    age: tuple[int, int] | None = None
+    sex: str | None = None
+    state: str | None = None
+    city: str | None = None
+    mortality: str = "life-table"
+    mortality_offset: Path | None = None
+
+    def load_modules(self) -> "ModuleSet":
+        """The modules of the run.
+
+        Raises:
+            ModuleError: Some cannot be run; with every fault of every file.
+            ConfigError: No such folder, nothing in it, or nothing chosen.
+        """
+        from trajsim.gmf.library import bundled_modules_root, load_modules
+
+        root = self.modules_dir if self.modules_dir is not None else bundled_modules_root()
+        return load_modules(root, patterns=self.modules, overrides=self.override)
+
+    def population(self) -> "PopulationOptions":
+        """Whom to draw.
+
+        Raises:
+            ConfigError: An unknown state or city, ages out of range, an offset file that cannot be read.
+        """
+        from trajsim.population.options import PopulationOptions
+
+        ages = {} if self.age is None else {"age_low": self.age[0], "age_high": self.age[1]}
+        return PopulationOptions(
+            end_ms=ms_from_iso(self.end),
+            start_ms=None if self.start is None else ms_from_iso(self.start),
+            sex=self.sex,
+            states=None if self.state is None else (self.state,),
+            cities=None if self.city is None else (self.city,),
+            mortality="life-table" if self.mortality == "life-table" else "modules-only",
+            mortality_offset=self._offset(),
+            **ages,
+        )
+
+    def simulation(self) -> "SimulationOptions":
+        """What the engine needs to know."""
+        from trajsim.engine.options import SimulationOptions
+
+        return SimulationOptions(seed=self.seed, end_ms=ms_from_iso(self.end))
+
+    def notes(self) -> list[str]:
+        """What a reader of the results should know about these options."""
+        if self.mortality == "life-table" and self._offset_name() is None:
+            return [
+                "background death follows the whole life table, and the modules kill on top of it: "
+                "no --mortality-offset was given for these modules"
+            ]
+        return []
+
+    def _offset_name(self) -> str | None:
+        if self.mortality != "life-table":
+            return None
+        if self.mortality_offset is not None:
+            return f"sha256 {digest_file(self.mortality_offset)}"
+        return "bundled" if self.modules_dir is None else None
+
+    def _offset(self) -> "NDArray[np.float64] | None":
+        from trajsim.population.tables import load_bundled_mortality_offset, read_mortality_offset
+
+        if self.mortality != "life-table":
+            return None
+        if self.mortality_offset is not None:
+            return read_mortality_offset(self.mortality_offset)
+        return load_bundled_mortality_offset() if self.modules_dir is None else None
+
+    def recorded(self) -> dict[str, str | int | bool | list[str] | None]:
+        """For the manifest, by option name; where modules lie is left out, their digests stand beside."""
+        return {
+            "--modules": self.modules,
+            "--start": self.start,
+            "--end": self.end,
+            "--age": None if self.age is None else f"{self.age[0]}-{self.age[1]}",
+            "--sex": self.sex,
+            "--state": self.state,
+            "--city": self.city,
+            "--mortality": self.mortality,
+            "--mortality-offset": self._offset_name(),
+        }
+
+
+def resolve_life_options(
+    *,
+    seed: int,
+    modules_dir: Path | None,
+    modules: str | None,
+    override: Path | None,
+    start: str | None,
+    end: str,
+    age: str | None,
+    sex: str | None,
+    state: str | None,
+    city: str | None,
+    mortality: str | None,
+    mortality_offset: Path | None,
+    today: dt.date | None = None,
+) -> LifeOptions:
+    """Reads the texts of the options.
+
+    Args:
+        seed: As given.
+        modules_dir: As given.
+        modules: As given.
+        override: As given.
+        start: As given.
+        end: As given.
+        age: As given.
+        sex: As given.
+        state: As given.
+        city: As given.
+        mortality: As given; the default depends on `modules_dir`.
+        mortality_offset: As given.
+        today: The day that ``--end today`` means; None asks the clock.
+
+    Raises:
+        ConfigError: An option cannot be read.
+    """
+    if not 0 <= seed < 2**64:
+        msg = f"--seed must lie in 0 ... 2^64 - 1, got {seed}"
+        raise ConfigError(msg)
+    if sex is not None and sex not in ("F", "M"):
+        msg = f"--sex must be F or M, got {sex!r}"
+        raise ConfigError(msg)
+    if mortality is None:
+        mortality = "life-table" if modules_dir is None else "modules-only"
+    elif mortality not in MORTALITIES:
+        msg = f"--mortality must be one of {', '.join(MORTALITIES)}, got {mortality!r}"
+        raise ConfigError(msg)
+    is_today = end == TODAY
+    day = (today or dt.datetime.now(dt.UTC).date()).isoformat() if is_today else _date("--end", end)
+    if mortality_offset is not None and not mortality_offset.is_file():
+        msg = f"--mortality-offset {str(mortality_offset)!r}: no such file"
+        raise ConfigError(msg)
+    if mortality_offset is not None and mortality != "life-table":
+        msg = f"--mortality-offset needs --mortality life-table, which is {mortality!r} here"
+        raise ConfigError(msg)
+    first = None if start is None else _date("--start", start)
+    if first is not None and first >= day:
+        msg = f"--start must lie before --end, got {first} and {day}"
+        raise ConfigError(msg)
+    return LifeOptions(
+        seed=seed,
+        modules_dir=modules_dir,
+        modules=modules,
+        override=override,
+        start=first,
+        end=day,
+        is_today=is_today,
+        age=None if age is None else _age(age),
+        sex=sex,
+        state=state,
+        city=city,
+        mortality=mortality,
+        mortality_offset=mortality_offset,
+    )
+
+
+def _date(option: str, text: str) -> str:
+    try:
+        return dt.date.fromisoformat(text).isoformat()
+    except ValueError as error:
+        allowed = "YYYY-MM-DD or 'today'" if option == "--end" else "YYYY-MM-DD"
+        msg = f"{option} must be a date {allowed}, got {text!r}"
+        raise ConfigError(msg) from error
+
+
+def _age(text: str) -> tuple[int, int]:
+    low, dash, high = text.partition("-")
+    if not (dash and low.isascii() and low.isdigit() and high.isascii() and high.isdigit()):
+        msg = f"--age must be LO-HI in whole years, for example 0-17, got {text!r}"
+        raise ConfigError(msg)
+    if int(low) > int(high):
+        msg = f"--age must be LO-HI with LO not above HI, got {text!r}"
+        raise ConfigError(msg)
+    return int(low), int(high)

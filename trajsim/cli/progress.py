@@ -1,0 +1,55 @@
+"""The bar that shows how far long work is: patients, their rate, and the time left. Only on a terminal."""
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+_SHARP = 10.0
+
+
+class _Rate(ProgressColumn):
+    """Patients a second, with one decimal below ten."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.speed
+        if speed is None:
+            return Text("-- patients/s")
+        return Text(f"{speed:,.1f} patients/s" if speed < _SHARP else f"{speed:,.0f} patients/s")
+
+
+class PatientProgress:
+    """A bar on standard error; silent where that is no terminal or where quiet was asked for."""
+
+    def __init__(self, *, n_patients: int, n_done: int, quiet: bool) -> None:
+        """Starts at the patients that an interrupted run had finished."""
+        console = Console(stderr=True)
+        self.is_shown = console.is_terminal and not quiet and sys.stderr.isatty()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+            _Rate(),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            disable=not self.is_shown,
+            transient=True,
+            speed_estimate_period=60.0,
+        )
+        self._task = self._progress.add_task("patients", total=n_patients, completed=n_done)
+
+    def __enter__(self) -> "PatientProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def advance(self, n_patients: int) -> None:
+        """More patients are done; may be called from any thread."""
+        self._progress.advance(self._task, n_patients)

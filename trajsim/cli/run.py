@@ -1,0 +1,170 @@
+"""Works off a request: loads and compiles, claims the folder, makes the missing shards, closes with a manifest."""
+
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
+from functools import partial
+
+import typer
+
+from trajsim.cli.console import complain, count, duration, say, show, size
+from trajsim.cli.disk import free_bytes, is_surely_enough, require_space
+from trajsim.cli.formats import growing_files, shard_writers
+from trajsim.cli.progress import PatientProgress
+from trajsim.cli.request import RunRequest
+from trajsim.cli.run_folder import Claim, RunFolder, StagedShard, finished_run, missing_files, require_same_run
+from trajsim.cli.shard_maker import STATES, ShardMaker
+from trajsim.cli.shards import Shard, Workers, plan_shards
+from trajsim.cli.warmup import announce_compiling
+from trajsim.engine.compile import compile_modules
+from trajsim.engine.options import PerformanceOptions
+from trajsim.errors import ConfigError, TrajsimError
+from trajsim.gmf.model import ModuleSet
+from trajsim.population.build import build_cohort
+from trajsim.provenance import Manifest, RunRecord, digest_value, installed_versions
+
+EXIT_INTERRUPTED = 130
+_PILOT_PATIENTS = 20
+_MARGIN = 1.2
+
+
+def run(request: RunRequest) -> None:
+    """Does what was asked for, or goes on with it where an earlier call was stopped.
+
+    Args:
+        request: What was asked for.
+
+    Raises:
+        TrajsimError: With nothing half-written left and all finished shards kept.
+        Exit: 130 after Ctrl-C.
+    """
+    start = time.perf_counter()
+    plan = plan_shards(request.n_patients, request.shard_size)
+    modules = request.life.load_modules()
+    claim = Claim(run=_record(request, modules), shard_size=request.shard_size)
+    manifest = finished_run(request.out)
+    if manifest is not None:
+        _require_finished(request, claim, manifest)
+        say(f"{request.out}: this run is finished already, nothing to do", quiet=request.quiet)
+        return
+    notes = request.life.notes()
+    for note in notes:
+        say(f"note: {note}", quiet=request.quiet)
+    maker = _maker(request, modules)
+    with RunFolder.claim(request.out, claim, headers=growing_files(request.formats)) as folder:
+        announce_compiling(quiet=request.quiet)
+        try:
+            _require_space(request, folder, maker, plan)
+            _make_missing(request, folder, maker, plan)
+            manifest = folder.finish(extra_files=_extra_files(folder, request), timings=_timings(start), notes=notes)
+        except KeyboardInterrupt:
+            complain(f"interrupted; {_kept(folder, plan)}")
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except TrajsimError:
+            say(_kept(folder, plan), quiet=request.quiet)
+            raise
+    if not request.quiet:
+        _summarize(request, manifest, seconds=time.perf_counter() - start)
+
+
+def _record(request: RunRequest, modules: ModuleSet) -> RunRecord:
+    tables: dict[str, str] = {}
+    for (name, _), table in sorted(modules.tables.items()):
+        tables[name] = digest_value([tables.get(name, ""), table])
+    return RunRecord(
+        versions=installed_versions(),
+        seed=request.life.seed,
+        modules={key: module.digest for key, module in modules.modules.items()},
+        tables=tables,
+        options=request.recorded(),
+    )
+
+
+def _require_finished(request: RunRequest, claim: Claim, manifest: Manifest) -> None:
+    """Refuses a folder with a finished run that is another one, or is no longer whole."""
+    require_same_run(request.out, claim, found=Claim(run=manifest.run, shard_size=manifest.shard_size))
+    missing = missing_files(request.out, manifest)
+    if missing:
+        msg = (
+            f"--out {str(request.out)!r} holds this run, but {count(len(missing), 'file')} changed: {missing[0]!r} ..."
+        )
+        raise ConfigError(msg, hint="choose another folder, or empty this one")
+
+
+def _maker(request: RunRequest, modules: ModuleSet) -> ShardMaker:
+    population = request.life.population()
+    first = build_cohort(population, first_patient=0, n_patients=1, seed=request.life.seed)
+    return ShardMaker(
+        program=compile_modules(modules, texts=first.texts()),
+        population=population,
+        options=request.life.simulation(),
+        performance=PerformanceOptions(),
+        writers=shard_writers(request.formats, seed=request.life.seed),
+        growing=growing_files(request.formats).keys(),
+        with_states=request.with_states,
+        on_progress=lambda _n: None,
+    )
+
+
+def _require_space(request: RunRequest, folder: RunFolder, maker: ShardMaker, plan: Sequence[Shard]) -> None:
+    """Compares the expected size with the free disk; where that is not obvious, writes a few patients to measure it."""
+    missing = plan[folder.n_finished :]
+    n_patients = sum(shard.n_patients for shard in missing)
+    free = free_bytes(request.out)
+    if not missing or is_surely_enough(n_patients, len(request.formats), free):
+        return
+    pilot = replace(missing[0], n_patients=min(_PILOT_PATIENTS, missing[0].n_patients))
+    with folder.staging(pilot.number) as place:
+        maker.write(place, pilot, threading.Event())
+        written = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
+    expected = written / pilot.n_patients * n_patients * _MARGIN
+    require_space(request.out, expected=expected, n_patients=n_patients, free=free)
+
+
+def _make_missing(request: RunRequest, folder: RunFolder, maker: ShardMaker, plan: Sequence[Shard]) -> None:
+    missing = plan[folder.n_finished :]
+    n_done = sum(shard.n_patients for shard in plan[: folder.n_finished])
+    if n_done:
+        say(f"{request.out}: {count(n_done, 'patient')} are there already, going on", quiet=request.quiet)
+    n_workers = max(1, min(request.threads, len(missing)))
+    inner = PerformanceOptions(threads=request.threads // n_workers)
+    with PatientProgress(n_patients=request.n_patients, n_done=n_done, quiet=request.quiet) as progress:
+        maker = replace(maker, performance=inner, on_progress=progress.advance)
+        workers: Workers[StagedShard] = Workers(partial(maker.stage, folder), n_threads=n_workers)
+        with closing(workers.results(missing)) as results:
+            for staged in results:
+                folder.commit(staged)
+
+
+def _extra_files(folder: RunFolder, request: RunRequest) -> dict[str, bytes]:
+    raise NotImplementedError
+
+
+def _timings(start: float) -> dict[str, float]:
+    return {"wall_s": round(time.perf_counter() - start, 3), "cpu_s": round(time.process_time(), 3)}
+
+
+def _kept(folder: RunFolder, plan: Sequence[Shard]) -> str:
+    """What of a stopped run is there, and how to go on."""
+    n_patients = sum(shard.n_patients for shard in plan[: folder.n_finished])
+    if not n_patients:
+        return "nothing was finished yet, and nothing is left behind"
+    return (
+        f"{folder.n_finished} of {count(len(plan), 'shard')} ({count(n_patients, 'patient')}) are finished and kept in "
+        f"{folder.root}; the same command goes on from there"
+    )
+
+
+def _summarize(request: RunRequest, manifest: Manifest, *, seconds: float) -> None:
+    counts = manifest.counts
+    n_bytes = sum(record.n_bytes for record in manifest.files)
+    show(
+        f"{count(counts.n_patients, 'patient')} ({counts.n_deaths:,} died) in {duration(seconds)}, "
+        f"{count(sum(counts.rows.values()), 'row')}; {size(n_bytes)} in {request.out}"
+        f" ({', '.join(request.formats) or 'manifest only'})"
+    )
+    n_coerced = sum(case.n_patients for case in counts.coerced)
+    if n_coerced:
+        say(f"note: {count(n_coerced, 'coerced case')} in {count(len(counts.coerced), 'state')}: see manifest.json")
