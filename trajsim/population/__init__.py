@@ -1,0 +1,17 @@
+"""Who lives: demographics, places, dates of birth and background death, drawn from US census figures and life tables."""
+
+from trajsim.population.build import build_cohort
+from trajsim.population.cohort import NEVER_MS, SEXES, AttributeColumn, Cohort
+from trajsim.population.options import PopulationOptions
+from trajsim.population.tables import load_bundled_mortality_offset, read_mortality_offset
+
+__all__ = [
+    "NEVER_MS",
+    "SEXES",
+    "AttributeColumn",
+    "Cohort",
+    "PopulationOptions",
+    "build_cohort",
+    "load_bundled_mortality_offset",
+    "read_mortality_offset",
+]
