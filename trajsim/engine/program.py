@@ -159,7 +159,6 @@ TABLE_DTYPE = np.dtype(
 ENCOUNTER_DTYPE = np.dtype(
     [
         ("start", np.int64),
-        ("stop", np.int64),
         ("event", np.int32),
         ("klass", np.uint8),
         ("open", np.uint8),

@@ -25,7 +25,6 @@ WELLNESS = int(EncounterClass.WELLNESS)
 OUTPATIENT = int(EncounterClass.OUTPATIENT)
 URGENTCARE = int(EncounterClass.URGENTCARE)
 
-MINUTE = 60_000
 BY_MODULE = 0  # the stream of the encounter module owns the lock
 
 # Wellness interval by age in months: (from this age, days).
@@ -55,13 +54,7 @@ def create_encounter(h, x, E, C, source, klass, t, stream):
     """A new encounter; the caller owns the lock from now on."""
     event = emit(h, x, E, ENCOUNTER, source, t, 0.0, x.n_events, -1, klass, stream)
     c = C[x.n_encounters]
-    minutes = 15
-    if klass == EMERGENCY:
-        minutes = 60
-    elif klass == INPATIENT or klass == HOSPICE or klass == SNF:
-        minutes = 1_440
     c.start = t
-    c.stop = t + minutes * MINUTE
     c.event = event
     c.klass = klass
     c.open = 1
@@ -85,11 +78,10 @@ def close_encounter(h, x, E, C, klass, t, state, stream):
     if k < 0:
         return
     c = C[k]
-    stop = c.stop if c.stop > t else t
     c.open = 0
     x.n_open -= 1
     source = np.int64(E[x.e0 + c.event].state) if state < 0 else np.int64(state)
-    emit(h, x, E, ENCOUNTER_END, source, stop, 0.0, -1, c.event, 0, stream)
+    emit(h, x, E, ENCOUNTER_END, source, t, 0.0, -1, c.event, 0, stream)
 
 
 @jit
@@ -104,14 +96,6 @@ def release(x):
     """Frees the lock; whoever waits for it is tested again."""
     x.owner = -1
     x.dirty_now = x.dirty_now | LOCK_BIT
-
-
-@jit
-def extend_encounter(x, C, t, stop):
-    """A procedure lengthens the encounter that it hangs on, while that is open."""
-    c = C[current_encounter(x, C, t)]
-    if c.open != 0 and stop > c.stop:
-        c.stop = stop
 
 
 @jit

@@ -3,7 +3,7 @@
 import numpy as np
 
 from trajsim.engine.events import EventKind
-from trajsim.engine.kernels.encounters import attach, close_current, create_encounter, extend_encounter, release
+from trajsim.engine.kernels.encounters import attach, close_current, create_encounter, release
 from trajsim.engine.kernels.encounters import update_symptom_total
 from trajsim.engine.kernels.entries import (
     diagnose,
@@ -218,7 +218,6 @@ def procedure(h, S, Z, x, E, C, state, t, stream):
         over = t + span
     event = emit(h, x, E, PROCEDURE, state, t, np.float64(span), attach(x, C, t), reason, 0, stream)
     put(h, x, text_of(h, Z, S, state), event, s.name)
-    extend_encounter(x, C, t, t + span)
     if s.assign >= 0:
         set_attribute(h, x, s.assign, ENTRY, np.float64(event))
     return over
@@ -329,7 +328,6 @@ def _imaging(h, S, Z, x, E, C, state, t, stream):
         emit(h, x, E, IMAGED_SERIES, source, t, np.float64(instances), -1, study, k, stream)
     event = emit(h, x, E, PROCEDURE, state, t, np.float64(HALF_HOUR), where, -1, 0, stream)
     put(h, x, text_of(h, Z, S, state), event, s.name)
-    extend_encounter(x, C, t, t + HALF_HOUR)
 
 
 @jit
