@@ -11,7 +11,7 @@ from trajsim.records.files import part_name, whole_file
 from trajsim.records.table import TABLE_NAMES, Records, concat, schema_of
 
 # Measured on simulated lives: Zstandard at its fastest costs half as much time again as LZ4 and saves a quarter of the
-# bytes; dictionaries pay for text, not for keys and times. Statistics serve readers that look for a patient or a period.
+# bytes; dictionaries pay for text, not for keys and times. Statistics serve readers that seek a patient or a period.
 _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 1
 _ROW_GROUP_ROWS = 1 << 20

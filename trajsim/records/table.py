@@ -277,7 +277,7 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _joined(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None, pa.Array]:
+def text_parts(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.bool_] | None, pa.Array]:
     """Indices (0 where null), nulls, and the dictionary of a text column in any number of chunks."""
     if column.num_chunks == 0:
         return np.zeros(0, np.int32), None, pa.array([], pa.string())
@@ -307,7 +307,7 @@ def _place(dictionary: pa.Array) -> tuple[int, int, tuple[int, ...]]:
 
 def compact_text(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """A text column in one chunk whose dictionary holds only the values that occur."""
-    indices, nulls, dictionary = _joined(column)
+    indices, nulls, dictionary = text_parts(column)
     present = indices if nulls is None else indices[~nulls]
     used = np.bincount(present, minlength=len(dictionary)) > 0
     if not used.all():
