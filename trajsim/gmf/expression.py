@@ -1,7 +1,8 @@
 """The part of HL7 CQL that module expressions use: parsed to a tree, evaluated over doubles.
 
-Numbers, ``+ - * / ^``, parentheses, comparisons, ``and``/``or``/``not``, ``if ... then ... else``, Min, Max, Abs, Round,
-Ln, Exp, ``#{name}`` parameters and ``define`` lines; the last line is the value. docs/draws.md section 9 says what null does.
+Numbers, ``+ - * / ^``, parentheses, comparisons, ``and``/``or``/``not``, ``if ... then ... else``, Min, Max, Abs,
+Round, Ln, Exp, ``#{name}`` parameters and ``define`` lines; the last line is the value. docs/draws.md section 9 says
+what null does.
 """
 
 import math
@@ -41,7 +42,7 @@ class Node(Struct, frozen=True):
     """Base of the tree."""
 
 
-class Literal_(Node, frozen=True):
+class Constant(Node, frozen=True):
     """A number, text, boolean or null."""
 
     value: Value
@@ -237,9 +238,9 @@ class _Parser:
         kind, text = self._tokens[self._position]
         self._position += 1
         if kind == "number":
-            return Literal_(float(text))
+            return Constant(float(text))
         if kind == "text":
-            return Literal_(text[1:-1])
+            return Constant(text[1:-1])
         if kind == "name":
             return Name(text[text.index("{") + 1 : -1], text[1 : text.index("{")])
         if kind == "quoted":
@@ -260,7 +261,7 @@ class _Parser:
             return self._define(word)
         lower = word.lower()
         if lower in {"true", "false", "null"}:
-            return Literal_(None if lower == "null" else lower == "true")
+            return Constant(None if lower == "null" else lower == "true")
         if lower not in _FUNCTIONS:
             self._fail(f"unknown word {word!r}; functions are {', '.join(sorted(_FUNCTIONS))}, attributes #{{name}}")
         self._need("(")
@@ -300,7 +301,7 @@ class _Evaluator:
 
     def value(self, node: Node) -> Value:
         """The value of any tree."""
-        if isinstance(node, Literal_):
+        if isinstance(node, Constant):
             return node.value
         if isinstance(node, Name):
             return self._resolve(node.name, node.kind)
@@ -331,7 +332,8 @@ class _Evaluator:
         if any(isinstance(value, bool | str) for value in values):
             self._wrong()
             return None
-        return None if any(value is None for value in values) else [float(value) for value in values if value is not None]
+        given = [float(value) for value in values if value is not None]
+        return given if len(given) == len(values) else None
 
     def _truth(self, node: Node) -> bool | None:
         value = self.value(node)
@@ -383,7 +385,7 @@ class _Evaluator:
         if node.function == "abs":
             return abs(first)
         if node.function == "round":
-            return _finite(_round_half_up(first, int(numbers[1]) if len(numbers) > 1 else 0))
+            return _round_half_up(first, numbers[1] if len(numbers) > 1 else 0.0)
         if node.function == "ln":
             return math.log(first) if first > 0.0 else None
         return _finite(math.exp(first)) if first < 709.0 else None
@@ -391,16 +393,21 @@ class _Evaluator:
 
 def _order(left: Value, right: Value) -> int:
     """-1, 0 or 1; texts by UTF-16 code units."""
+    if isinstance(left, bool):
+        return int(left is not right)
     if isinstance(left, str) and isinstance(right, str):
         a, b = left.encode("utf-16-be", "surrogatepass"), right.encode("utf-16-be", "surrogatepass")
         return (a > b) - (a < b)
-    assert not isinstance(left, str | None) and not isinstance(right, str | None)
+    assert isinstance(left, float)
+    assert isinstance(right, float)
     return (left > right) - (left < right)
 
 
-def _round_half_up(value: float, digits: int) -> float:
-    scale = 10.0**digits
-    return float(math.floor(value * scale + 0.5)) / scale if digits else float(math.floor(value + 0.5))
+def _round_half_up(value: float, digits: float) -> float | None:
+    scale = _power_of(10.0, float(math.trunc(digits)))
+    if scale is None or not math.isfinite(value * scale):
+        return None
+    return _finite(float(math.floor(value * scale + 0.5)) / scale) if scale else None
 
 
 def _finite(value: float) -> float | None:
