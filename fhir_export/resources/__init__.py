@@ -1,0 +1,38 @@
+"""One file a FHIR resource type: which elements it has, and from which columns of Records they come.
+
+Each file holds a `Family` (the shapes and how one is built) and a `Kind` (the table, and how its rows become cells).
+`KINDS` is the order of types in a bundle; the patient comes first.
+"""
+
+from fhir_export.resources import (
+    allergy_intolerance,
+    care_plan,
+    condition,
+    device,
+    diagnostic_report,
+    encounter,
+    imaging_study,
+    immunization,
+    medication_request,
+    observation,
+    patient,
+    procedure,
+    supply_delivery,
+)
+from fhir_export.shard import Kind
+
+KINDS: tuple[Kind, ...] = (
+    patient.KIND,
+    encounter.KIND,
+    condition.KIND,
+    allergy_intolerance.KIND,
+    medication_request.KIND,
+    care_plan.KIND,
+    procedure.KIND,
+    observation.KIND,
+    diagnostic_report.KIND,
+    immunization.KIND,
+    device.KIND,
+    supply_delivery.KIND,
+    imaging_study.KIND,
+)

@@ -1,0 +1,86 @@
+"""CarePlan: one resource a row of `careplans`. Its goals stand in the narrative."""
+
+import numpy as np
+from fhir.resources.R4B.careplan import CarePlan
+
+from fhir_export.concepts import activities, concept, narrative
+from fhir_export.reasons import reasons
+from fhir_export.shard import NONE, PATIENT, Kind, Shard
+from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.writer import NO_TIME
+
+_ASSESS_PLAN = {"system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-category", "code": "assess-plan"}
+_STATUSES = ("active", "completed", "revoked")
+_DIV = '<div xmlns="http://www.w3.org/1999/xhtml"><p>any</p></div>'
+
+_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _ACTIVITIES, _NARRATIVE, _WIDTH = range(2, 10)
+
+
+def _build(shape: Shape, slot: Slots) -> Json:
+    content: Json = {
+        "id": slot.id(),
+        "meta": META,
+        "text": slot.element(_NARRATIVE, status="generated", div=_DIV),
+        "status": _STATUSES[shape["status"]],
+        "intent": "order",
+        "category": [{"coding": [_ASSESS_PLAN]}, slot.element(_CODE)],
+        "subject": slot.reference("Patient", PATIENT),
+        "period": {"start": slot.date_time(_TIME)},
+    }
+    if shape["status"]:
+        content["period"]["end"] = slot.date_time(_STOP)
+    if shape["encounter"]:
+        content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
+    if shape["reason"]:
+        content["addresses"] = [slot.reference("Condition", _REASON_ROW)]
+    if shape["activities"]:
+        content["activity"] = [slot.element(_ACTIVITIES)]
+    return content
+
+
+FAMILY = Family("CarePlan", CarePlan, ShapeSpace(status=len(_STATUSES), encounter=2, reason=2, activities=2), _build)
+
+
+def running_activities(text: str | None) -> bytes:
+    """Activities of a plan that goes on."""
+    return activities(text, "in-progress")
+
+
+def finished_activities(text: str | None) -> bytes:
+    """Activities of a plan that has ended."""
+    return activities(text, "completed")
+
+
+def stopped_activities(text: str | None) -> bytes:
+    """Activities of a plan that was given up."""
+    return activities(text, "stopped")
+
+
+def _fill(shard: Shard) -> None:
+    section = shard.sections["careplans"]
+    columns, cells = shard.columns("careplans"), section.cells
+    cells[:, _TIME] = columns.times("time")
+    cells[:, _STOP] = columns.times("stop")
+    cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
+    cells[:, _CODE] = shard.codes("careplans", ["system", "code", "display", "more_codes"], concept)
+    cells[:, _REASON_ROW], _ = reasons(shard, section)
+    cells[:, _NARRATIVE] = shard.codes("careplans", ["display", "activities", "goals"], narrative)
+    has_stop = cells[:, _STOP] != NO_TIME
+    status = np.where(has_stop, np.where(columns.text("stop_code").is_null, 1, 2), 0)
+    listed = columns.text("activities")
+    said = np.array([value not in {None, "[]", ""} for value in listed.values])[listed.indices]
+    for which, make in enumerate((running_activities, finished_activities, stopped_activities)):
+        chosen = said & (status == which)
+        texts = shard.codes("careplans", ["activities"], make, where=chosen)
+        cells[chosen, _ACTIVITIES] = texts[chosen]
+    shard.set_templates(
+        section,
+        FAMILY,
+        status=status,
+        encounter=cells[:, _ENCOUNTER] != NONE,
+        reason=cells[:, _REASON_ROW] != NONE,
+        activities=said,
+    )
+
+
+KIND = Kind("CarePlan", "careplans", _WIDTH, _fill)

@@ -1,0 +1,81 @@
+"""Encounter: one resource a row of `encounters`."""
+
+from fhir.resources.R4B.coding import Coding
+from fhir.resources.R4B.encounter import Encounter
+
+from fhir_export.concepts import checked, concept
+from fhir_export.reasons import reasons
+from fhir_export.shard import NONE, PATIENT, Kind, Shard
+from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from trajsim.errors import SchemaError
+
+_ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_CLASSES = {
+    "ambulatory": ("AMB", "ambulatory"),
+    "outpatient": ("AMB", "ambulatory"),
+    "wellness": ("AMB", "ambulatory"),
+    "urgentcare": ("AMB", "ambulatory"),
+    "emergency": ("EMER", "emergency"),
+    "inpatient": ("IMP", "inpatient encounter"),
+    "snf": ("IMP", "inpatient encounter"),
+    "hospice": ("HH", "home health"),
+    "home": ("HH", "home health"),
+    "virtual": ("VR", "virtual"),
+}
+
+_TIME, _STOP, _CLASS, _CODE, _REASON_ROW, _REASON_CODE, _DISCHARGE, _WIDTH = range(2, 10)
+
+
+def _build(shape: Shape, slot: Slots) -> Json:
+    content: Json = {
+        "id": slot.id(),
+        "meta": META,
+        "identifier": [{"use": "official", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{slot.id()}"}],
+        "status": "finished",
+        "class": slot.element(_CLASS),
+        "type": [slot.element(_CODE)],
+        "subject": slot.reference("Patient", PATIENT),
+        "period": {"start": slot.date_time(_TIME), "end": slot.date_time(_STOP)},
+    }
+    if shape["reason_code"]:
+        content["reasonCode"] = [slot.element(_REASON_CODE)]
+    if shape["reason_row"]:
+        content["reasonReference"] = [slot.reference("Condition", _REASON_ROW)]
+    if shape["discharge"]:
+        content["hospitalization"] = {"dischargeDisposition": slot.element(_DISCHARGE)}
+    return content
+
+
+FAMILY = Family("Encounter", Encounter, ShapeSpace(reason_row=2, reason_code=2, discharge=2), _build)
+
+
+def encounter_class(value: str | None) -> bytes:
+    """The Coding of an encounter class."""
+    if value not in _CLASSES:
+        msg = f"encounters: unknown encounter_class {value!r}, expected one of {', '.join(_CLASSES)}"
+        raise SchemaError(msg)
+    code, display = _CLASSES[value]
+    return checked(Coding, {"system": _ACT_CODE, "code": code, "display": display})
+
+
+def _fill(shard: Shard) -> None:
+    section = shard.sections["encounters"]
+    columns, cells = shard.columns("encounters"), section.cells
+    cells[:, _TIME] = columns.times("time")
+    cells[:, _STOP] = columns.times("stop")
+    cells[:, _CLASS] = shard.codes("encounters", ["encounter_class"], encounter_class)
+    cells[:, _CODE] = shard.codes("encounters", ["system", "code", "display", "more_codes"], concept)
+    cells[:, _REASON_ROW], cells[:, _REASON_CODE] = reasons(shard, section)
+    discharge = ["discharge_system", "discharge_code", "discharge_display"]
+    has_discharge = ~columns.text("discharge_code").is_null
+    cells[:, _DISCHARGE] = shard.codes("encounters", discharge, concept, where=has_discharge)
+    shard.set_templates(
+        section,
+        FAMILY,
+        reason_row=cells[:, _REASON_ROW] != NONE,
+        reason_code=cells[:, _REASON_CODE] != NONE,
+        discharge=has_discharge,
+    )
+
+
+KIND = Kind("Encounter", "encounters", _WIDTH, _fill)

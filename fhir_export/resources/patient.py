@@ -1,0 +1,283 @@
+"""Patient: one resource a row of `patients`, with the US Core extensions."""
+
+import numpy as np
+from fhir.resources.R4B.codeableconcept import CodeableConcept
+from fhir.resources.R4B.extension import Extension
+from fhir.resources.R4B.patient import Patient
+from numpy.typing import NDArray
+
+from fhir_export.concepts import checked, coded
+from fhir_export.shard import NONE, Integers, Kind, Section, Shard, escaped
+from fhir_export.systems import language_tag
+from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.us_states import US_STATES
+from fhir_export.writer import NO_TIME
+from trajsim.errors import SchemaError
+
+# The number of a patient in Records (`patient_id`) as an identifier; 2.25 is the arc of UUIDs.
+PATIENT_NUMBER_SYSTEM = "urn:oid:2.25.218461957066240384920571833614725598041"
+
+_IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
+_US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
+_CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
+_MARITAL = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
+
+_RACES = {
+    "white": ("2106-3", "White"),
+    "black": ("2054-5", "Black or African American"),
+    "asian": ("2028-9", "Asian"),
+    "native": ("1002-5", "American Indian or Alaska Native"),
+    "hawaiian": ("2076-8", "Native Hawaiian or Other Pacific Islander"),
+    "other": (None, "Other Race"),
+}
+_ETHNICITIES = {
+    "hispanic": ("2135-2", "Hispanic or Latino"),
+    "nonhispanic": ("2186-5", "Not Hispanic or Latino"),
+}
+_MARITAL_STATUSES = {"M": "Married", "S": "Never Married", "D": "Divorced", "W": "Widowed"}
+_SEXES = ("F", "M")
+
+(
+    _BIRTH, _DEATH, _NUMBER, _RACE, _ETHNICITY, _LANGUAGE, _MARITAL_STATUS, _PREFIX, _GIVEN, _MIDDLE, _FAMILY, _MAIDEN,
+    _LINE, _CITY, _COUNTY, _STATE, _POSTAL_CODE, _LATITUDE, _LATITUDE_DECIMALS, _LONGITUDE, _LONGITUDE_DECIMALS, _PHONE,
+    _SSN, _DRIVERS, _DRIVERS_STATE, _PASSPORT, _BIRTH_CITY, _WIDTH,
+) = range(2, 30)  # fmt: skip
+
+# Optional texts of a patient: an element is there if its cell is.
+_OPTIONAL = {
+    "language": _LANGUAGE,
+    "marital_status": _MARITAL_STATUS,
+    "prefix": _PREFIX,
+    "given": _GIVEN,
+    "middle": _MIDDLE,
+    "family": _FAMILY,
+    "maiden": _MAIDEN,
+    "line": _LINE,
+    "city": _CITY,
+    "county": _COUNTY,
+    "state": _STATE,
+    "postal_code": _POSTAL_CODE,
+    "phone": _PHONE,
+    "ssn": _SSN,
+    "drivers": _DRIVERS,
+    "passport": _PASSPORT,
+    "birth_city": _BIRTH_CITY,
+}
+
+
+def _identifier(kind: str, system: str, value: str) -> Json:
+    return {"type": {"coding": [{"system": _IDENTIFIER_TYPES, "code": kind}]}, "system": system, "value": value}
+
+
+def _identifiers(shape: Shape, slot: Slots) -> list[Json]:
+    identifiers = [
+        {"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{slot.id()}"},
+        _identifier("MR", PATIENT_NUMBER_SYSTEM, slot.local_text(_NUMBER)),
+    ]
+    if shape["ssn"]:
+        identifiers.append(_identifier("SS", "http://hl7.org/fhir/sid/us-ssn", slot.local_text(_SSN)))
+    if shape["drivers"]:
+        system = "urn:oid:2.16.840.1.113883.4.3"
+        if shape["drivers_state"]:
+            system += f".{slot.text(_DRIVERS_STATE)}"
+        identifiers.append(_identifier("DL", system, slot.local_text(_DRIVERS)))
+    if shape["passport"]:
+        identifiers.append(_identifier("PPN", "urn:oid:2.16.840.1.113883.4.330.840", slot.local_text(_PASSPORT)))
+    return identifiers
+
+
+def _names(shape: Shape, slot: Slots) -> list[Json]:
+    def name(use: str, family: int) -> Json:
+        content: Json = {"use": use}
+        if family != NONE:
+            content["family"] = slot.local_text(family)
+        given = [slot.local_text(_OPTIONAL[part]) for part in ("given", "middle") if shape[part]]
+        if given:
+            content["given"] = given
+        if shape["prefix"]:
+            content["prefix"] = [slot.local_text(_PREFIX)]
+        return content
+
+    if not (shape["given"] or shape["middle"] or shape["family"]):
+        absent = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
+        return [{"extension": [absent]}]
+    names = [name("official", _FAMILY if shape["family"] else NONE)]
+    if shape["maiden"]:
+        names.append(name("maiden", _MAIDEN))
+    return names
+
+
+def _address(shape: Shape, slot: Slots) -> Json:
+    address: Json = {}
+    if shape["place"]:
+        position = [
+            {"url": "latitude", "valueDecimal": slot.decimal(_LATITUDE)},
+            {"url": "longitude", "valueDecimal": slot.decimal(_LONGITUDE)},
+        ]
+        address["extension"] = [{"url": "http://hl7.org/fhir/StructureDefinition/geolocation", "extension": position}]
+    if shape["line"]:
+        address["line"] = [slot.local_text(_LINE)]
+    for field, element in (("city", "city"), ("county", "district"), ("postal_code", "postalCode")):
+        if shape[field]:
+            address[element] = slot.local_text(_OPTIONAL[field])
+    if shape["state"]:
+        address["state"] = slot.text(_STATE)
+    return address | {"country": "US"} if address else {}
+
+
+def _extensions(shape: Shape, slot: Slots) -> list[Json]:
+    sex = _SEXES[shape["sex"]]
+    extensions: list[Json] = [
+        slot.element(_RACE, url="race"),
+        slot.element(_ETHNICITY, url="ethnicity"),
+        {"url": f"{_US_CORE}us-core-birthsex", "valueCode": sex},
+        {"url": f"{_US_CORE}us-core-sex", "valueCode": "248152002" if sex == "F" else "248153007"},
+    ]
+    if shape["birth_city"]:
+        place = {"city": slot.local_text(_BIRTH_CITY), "country": "US"}
+        extensions.append({"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace", "valueAddress": place})
+    return extensions
+
+
+def _build(shape: Shape, slot: Slots) -> Json:
+    birth_time = {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": slot.date_time(_BIRTH)}
+    content: Json = {
+        "id": slot.id(),
+        "meta": META,
+        "extension": _extensions(shape, slot),
+        "identifier": _identifiers(shape, slot),
+        "name": _names(shape, slot),
+        "gender": "female" if _SEXES[shape["sex"]] == "F" else "male",
+        "birthDate": slot.date(_BIRTH),
+        "_birthDate": {"extension": [birth_time]},
+    }
+    if shape["phone"]:
+        content["telecom"] = [{"system": "phone", "value": slot.local_text(_PHONE), "use": "home"}]
+    if shape["dead"]:
+        content["deceasedDateTime"] = slot.date_time(_DEATH)
+    address = _address(shape, slot)
+    if address:
+        content["address"] = [address]
+    if shape["marital_status"]:
+        content["maritalStatus"] = slot.element(_MARITAL_STATUS)
+    if shape["language"]:
+        content["communication"] = [{"language": slot.element(_LANGUAGE)}]
+    return content
+
+
+FAMILY = Family(
+    "Patient",
+    Patient,
+    ShapeSpace(sex=2, dead=2, place=2, drivers_state=2, **dict.fromkeys(_OPTIONAL, 2)),
+    _build,
+)
+
+
+def _us_core_group(url: str, table: dict[str, tuple[str | None, str]], value: str | None) -> bytes:
+    """The extension for race or ethnicity."""
+    if value not in table:
+        msg = f"patients: unknown {url.rsplit('-', 1)[1]} {value!r}, expected one of {', '.join(table)}"
+        raise SchemaError(msg)
+    code, display = table[value]
+    parts: list[Json] = [{"url": "text", "valueString": display}]
+    if code is not None:
+        parts.insert(0, {"url": "ombCategory", "valueCoding": {"system": _CDC_RACE, "code": code, "display": display}})
+    return checked(Extension, {"url": f"{_US_CORE}{url}", "extension": parts})
+
+
+def race(value: str | None) -> bytes:
+    """The US Core race extension; without a category for races that the five do not hold."""
+    return _us_core_group("us-core-race", _RACES, value)
+
+
+def ethnicity(value: str | None) -> bytes:
+    """The US Core ethnicity extension."""
+    return _us_core_group("us-core-ethnicity", _ETHNICITIES, value)
+
+
+def marital_status(value: str | None) -> bytes:
+    """The concept of a marital status."""
+    if value not in _MARITAL_STATUSES:
+        msg = f"patients: unknown marital_status {value!r}, expected one of {', '.join(_MARITAL_STATUSES)} or null"
+        raise SchemaError(msg)
+    return coded(_MARITAL, value, _MARITAL_STATUSES[value])
+
+
+def language(value: str | None) -> bytes:
+    """The concept of a language, by its tag where we know it."""
+    text = (value or "").replace("_", " ").capitalize()
+    tag = language_tag(value or "")
+    if tag is None:
+        return checked(CodeableConcept, {"text": text})
+    return checked(CodeableConcept, {"coding": [{"system": "urn:ietf:bcp:47", "code": tag}], "text": text})
+
+
+def state_abbreviation(value: str | None) -> bytes:
+    """The postal abbreviation of a US state; the name itself where it is none."""
+    known = US_STATES.get(value or "")
+    return known.abbreviation.encode() if known else escaped(value or "")
+
+
+def state_fips(value: str | None) -> bytes:
+    """The FIPS number of a US state."""
+    return str(US_STATES[value or ""].fips).encode()
+
+
+def _fill(shard: Shard) -> None:
+    section = shard.sections["patients"]
+    columns, cells, n = shard.columns("patients"), section.cells, section.n_rows
+    cells[:, _BIRTH] = columns.times("birth_time")
+    cells[:, _DEATH] = columns.times("death_time")
+    first = shard.local.extend([str(number).encode() for number in shard.patient_ids.tolist()])
+    cells[:, _NUMBER] = np.arange(first, first + n)
+    cells[:, _RACE] = shard.codes("patients", ["race"], race)
+    cells[:, _ETHNICITY] = shard.codes("patients", ["ethnicity"], ethnicity)
+    for column, name, make in (
+        (_LANGUAGE, "language", language),
+        (_MARITAL_STATUS, "marital_status", marital_status),
+        (_STATE, "state", state_abbreviation),
+    ):
+        cells[:, column] = shard.codes("patients", [name], make, where=~columns.text(name).is_null)
+    for column, name in (
+        (_PREFIX, "prefix"), (_GIVEN, "given_name"), (_MIDDLE, "middle_name"), (_FAMILY, "family_name"),
+        (_MAIDEN, "maiden_name"), (_LINE, "address_line"), (_PHONE, "phone"), (_SSN, "ssn"), (_DRIVERS, "drivers"),
+        (_PASSPORT, "passport"),
+    ):  # fmt: skip
+        cells[:, column] = shard.local_strings("patients", name)
+    for column, name in ((_CITY, "city"), (_COUNTY, "county"), (_POSTAL_CODE, "postal_code"), (_BIRTH_CITY, "birth_city")):
+        cells[:, column] = shard.local_texts("patients", name)
+    states = columns.text("state")
+    in_state = np.array([value in US_STATES for value in states.values])[states.indices]
+    cells[:, _DRIVERS_STATE] = shard.codes("patients", ["state"], state_fips, where=in_state)
+    shard.set_templates(
+        section,
+        FAMILY,
+        sex=_sex(shard),
+        dead=cells[:, _DEATH] != NO_TIME,
+        place=_place(shard, section),
+        drivers_state=in_state,
+        **{name: cells[:, column] != NONE for name, column in _OPTIONAL.items()},
+    )
+
+
+def _sex(shard: Shard) -> Integers:
+    encoded = shard.columns("patients").text("sex")
+    places = [_SEXES.index(value) if value in _SEXES else NONE for value in encoded.values]
+    sexes = np.array(places, np.int64)[encoded.indices]
+    if np.any(sexes == NONE):
+        row = int(np.flatnonzero(sexes == NONE)[0])
+        msg = f"patients row {row}: unknown sex {encoded.values[encoded.indices[row]]!r}, expected F or M"
+        raise SchemaError(msg)
+    return sexes
+
+
+def _place(shard: Shard, section: Section) -> NDArray[np.bool_]:
+    """Whether both coordinates are known."""
+    known = np.ones(section.n_rows, np.bool_)
+    for column, name in ((_LATITUDE, "latitude"), (_LONGITUDE, "longitude")):
+        values, present = shard.columns("patients").numbers(name)
+        known &= present & shard.put_decimals(section, column, values)
+    return known
+
+
+KIND = Kind("Patient", "patients", _WIDTH, _fill)
