@@ -116,9 +116,12 @@ class RunFolder:
             msg = f"--out {str(root)!r} is in use: another trajsim is writing into it"
             raise ConfigError(msg, hint="wait for it, or choose another folder") from error
         folder = cls(root, claim, headers=headers or {}, lock=lock, is_new=is_new)
-        with _disk_errors():
+        try:
             write_whole(hidden / "run.json", msgspec.json.encode(claim))
             folder._recover()
+        except BaseException:
+            lock.close()
+            raise
         return folder
 
     def __enter__(self) -> "RunFolder":
@@ -211,9 +214,8 @@ class RunFolder:
             files = [record for entry in self.entries for record in entry.files]
             for path in sorted(self.entries[-1].appended) if self.entries else []:
                 target = self.root / path
-                if (self._growing(path)).exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    self._growing(path).replace(target)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._growing(path).replace(target)
                 files.append(record_of(self.root, target))
             for path, content in extra_files.items():
                 write_whole(self.root / path, content)
@@ -248,8 +250,13 @@ class RunFolder:
 
     def _recover(self) -> None:
         """Reads the journal and drops shards whose files are not there whole."""
-        shutil.rmtree(self._hidden / "staging", ignore_errors=True)
         entries = self._journal.read()
+        with _disk_errors():
+            shutil.rmtree(self._hidden / "staging", ignore_errors=True)
+            for path in self._headers:  # killed while finishing: the file had moved to its place
+                if (self.root / path).is_file():
+                    self._growing(path).parent.mkdir(parents=True, exist_ok=True)
+                    (self.root / path).replace(self._growing(path))
         sound = 0
         for entry in entries:
             if not all(_has_length(self.root / record.path, record.n_bytes) for record in entry.files):
@@ -263,9 +270,7 @@ class RunFolder:
 
     def _reaches(self, path: str, length: int) -> bool:
         growing = self._growing(path)
-        if growing.exists():
-            return growing.stat().st_size >= length
-        return _has_length(self.root / path, length)  # killed while finishing: the file had moved to its place
+        return growing.is_file() and growing.stat().st_size >= length
 
 
 def write_whole(path: Path, content: bytes) -> None:
