@@ -4,6 +4,8 @@ Checks use them to tell a misspelt name from one that is set outside the modules
 6.11, after Synthea's Java modules.
 """
 
+from trajsim.gmf.expression import VITAL_SIGN_NAMES
+
 LIFECYCLE_ATTRIBUTES = frozenset(
     {
         # at creation and birth
@@ -32,17 +34,7 @@ LIFECYCLE_READS = frozenset(
     }
 )  # fmt: skip
 
-VITAL_SIGNS = frozenset(
-    {
-        "Height", "Weight", "BMI", "Height Percentile", "Weight Percentile", "Head Circumference",
-        "Head Circumference Percentile", "Systolic Blood Pressure", "Diastolic Blood Pressure", "Blood Pressure",
-        "Oxygen Saturation", "Blood Glucose", "Glucose", "Urea Nitrogen", "Creatinine", "Calcium", "Sodium",
-        "Potassium", "Chloride", "Carbon Dioxide", "Total Cholesterol", "Triglycerides", "LDL", "HDL",
-        "Microalbumin Creatinine Ratio", "EGFR", "Respiration Rate", "Heart Rate",
-        "Left ventricular Ejection fraction",
-    }
-)  # fmt: skip
-
+VITAL_SIGNS = frozenset(VITAL_SIGN_NAMES.values())
 RACES = ("white", "black", "asian", "native", "hawaiian", "other")
 SEXES = ("M", "F")
 CATEGORIES = ("High", "Middle", "Low")

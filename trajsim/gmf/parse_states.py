@@ -22,6 +22,7 @@ from trajsim.gmf.parse_conditions import need_condition
 from trajsim.gmf.parse_transitions import TRANSITION_KEYS, parse_transition
 from trajsim.gmf.parse_values import (
     need_codes,
+    need_sound_expression,
     need_time_unit,
     optional_code,
     parse_codes,
@@ -106,7 +107,7 @@ def _set_attribute(reader: Reader) -> Fields:
     period = reader.number("period")
     return {
         "attribute": reader.need_text("attribute", "the name of an attribute"),
-        "expression": reader.text("expression"),
+        "expression": need_sound_expression(reader),
         "range": parse_range(reader),
         "series_data": reader.text("series_data"),
         "period": 1.0 if period is None else period,
@@ -195,7 +196,7 @@ def _vital_sign(reader: Reader) -> Fields:
         "unit": reader.text("unit"),
         "exact": parse_exact(reader),
         "range": parse_range(reader),
-        "expression": reader.text("expression"),
+        "expression": need_sound_expression(reader),
         "distribution": parse_distribution(reader),
     }
 

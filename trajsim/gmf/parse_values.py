@@ -2,6 +2,7 @@
 
 from typing import Any, cast, get_args
 
+from trajsim.gmf.expression import ExpressionError, parse_expression
 from trajsim.gmf.model import Code, Distribution, Exact, Range, TimeUnit
 from trajsim.gmf.reader import Reader, show
 
@@ -132,6 +133,17 @@ def parse_distribution(reader: Reader, key: str = "distribution") -> Distributio
     for name in optional:
         values[name] = parameters.number(name)
     return Distribution(cast("Any", kind), part.flag("round"), **values)
+
+
+def need_sound_expression(reader: Reader, key: str = "expression") -> str | None:
+    """The text of an expression that the engine can evaluate, or None where it is absent."""
+    text = reader.text(key)
+    if text is not None:
+        try:
+            parse_expression(text)
+        except ExpressionError as error:
+            reader.report("GMF118", error.message, key)
+    return text
 
 
 def is_probability(value: object) -> bool:

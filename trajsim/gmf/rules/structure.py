@@ -107,4 +107,11 @@ RULES = (
         "Synthea refuses a `gmf_version` above 2.0: a newer version may give old keys a new meaning.",
         "Use a newer trajsim, or set `gmf_version` to 2.",
     ),
+    error(
+        "GMF118",
+        "an expression cannot be understood",
+        "Expressions are a part of HL7 CQL: numbers, `+ - * / ^`, comparisons, `and`, `or`, `not`, "
+        "`if ... then ... else`, Min, Max, Abs, Round, Ln, Exp, and `#{name}` for attributes and vital signs.",
+        "Correct the expression, or compute the value with states.",
+    ),
 )

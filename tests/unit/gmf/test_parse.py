@@ -1,0 +1,470 @@
+"""Module files to typed modules, and every fault by state name and JSON path."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trajsim.gmf import model
+from trajsim.gmf.findings import Finding, Severity
+from trajsim.gmf.model import Code, Distribution, Exact, ObservationBody, Range
+from trajsim.gmf.parse import parse_module
+from trajsim.gmf.parse_states import STATE_TYPES
+from trajsim.testing.modules import ASTHMA_JSON as CODE
+from trajsim.testing.modules import Json, module_json, parse_errors, parse_json, sound_state
+
+ASTHMA = Code("SNOMED-CT", "195967001", "Asthma")
+_BODY: Json = {"codes": [CODE], "category": "laboratory", "unit": "mg/dL", "range": {"low": 1, "high": 2}}
+_ASTHMA_BODY = ObservationBody(codes=(ASTHMA,), category="laboratory", unit="mg/dL", range=Range(1.0, 2.0))
+_UNIFORM: Json = {"kind": "UNIFORM", "parameters": {"low": 1, "high": 5}, "round": True}
+_UNIFORM_PARSED = Distribution("UNIFORM", True, low=1.0, high=5.0)
+
+_FULL: dict[str, tuple[Json, dict[str, Any]]] = {
+    "Initial": ({}, {}),
+    "Simple": ({}, {}),
+    "Terminal": ({}, {}),
+    "CallSubmodule": ({"submodule": "labs/panel"}, {"submodule": "labs/panel"}),
+    "Guard": (
+        {"allow": {"condition_type": "Gender", "gender": "F"}},
+        {"allow": model.GenderCondition(gender="F")},
+    ),
+    "Delay": (
+        {"distribution": _UNIFORM, "unit": "days"},
+        {"distribution": _UNIFORM_PARSED, "unit": "days", "exact": None, "range": None},
+    ),
+    "SetAttribute": (
+        {"attribute": "risk", "value": 3, "series_data": "1 2", "period": 2},
+        {"attribute": "risk", "value": 3, "series_data": "1 2", "period": 2.0},
+    ),
+    "Counter": (
+        {"attribute": "visits", "action": "increment"},
+        {"attribute": "visits", "action": "increment", "amount": 1.0},
+    ),
+    "Encounter": (
+        {"encounter_class": "Emergency", "codes": [CODE], "reason": "", "telemedicine_possibility": "possible"},
+        {"encounter_class": "emergency", "codes": (ASTHMA,), "reason": None, "telemedicine_possibility": "possible"},
+    ),
+    "EncounterEnd": ({"discharge_disposition": CODE}, {"discharge_disposition": ASTHMA}),
+    "Symptom": (
+        {"symptom": "Cough", "cause": "Cold", "probability": 0.5, "exact": {"quantity": 7}},
+        {"symptom": "Cough", "cause": "Cold", "probability": 0.5, "exact": Exact(7)},
+    ),
+    "ConditionOnset": (
+        {"codes": [CODE], "target_encounter": "Visit", "assign_to_attribute": "x"},
+        {"codes": (ASTHMA,), "target_encounter": "Visit", "assign_to_attribute": "x"},
+    ),
+    "AllergyOnset": (
+        {
+            "codes": [CODE],
+            "allergy_type": "intolerance",
+            "category": "food",
+            "reactions": [{"reaction": CODE, "possible_severities": [{"level": "Mild", "value": 0.5}]}],
+        },
+        {
+            "codes": (ASTHMA,),
+            "allergy_type": "intolerance",
+            "category": "food",
+            "reactions": (model.Reaction(ASTHMA, (model.Severity("mild", 0.5),)),),
+        },
+    ),
+    "ConditionEnd": ({"condition_onset": "It"}, {"condition_onset": "It", "codes": ()}),
+    "AllergyEnd": ({"allergy_onset": "It"}, {"allergy_onset": "It"}),
+    "MedicationOrder": (
+        {
+            "codes": [CODE],
+            "chronic": True,
+            "prescription": {"as_needed": True, "instructions": [CODE]},
+            "reason": "x",
+        },
+        {
+            "codes": (ASTHMA,),
+            "chronic": True,
+            "administration": False,
+            "prescription": {"as_needed": True, "instructions": [CODE]},
+            "instructions": (ASTHMA,),
+            "reason": "x",
+        },
+    ),
+    "MedicationEnd": ({"referenced_by_attribute": "x"}, {"referenced_by_attribute": "x", "medication_order": None}),
+    "CarePlanStart": (
+        {"codes": [CODE], "activities": [CODE], "goals": [{"text": "walk"}]},
+        {"codes": (ASTHMA,), "activities": (ASTHMA,), "goals": ({"text": "walk"},)},
+    ),
+    "CarePlanEnd": ({"careplan": "It"}, {"careplan": "It"}),
+    "Observation": (_BODY, {"body": _ASTHMA_BODY}),
+    "MultiObservation": (
+        {"codes": [CODE], "category": "survey", "observations": [_BODY]},
+        {"codes": (ASTHMA,), "category": "survey", "observations": (_ASTHMA_BODY,)},
+    ),
+    "DiagnosticReport": ({"codes": [CODE], "observations": [_BODY]}, {"observations": (_ASTHMA_BODY,)}),
+    "Procedure": (
+        {"codes": [CODE], "duration": {"low": 5, "high": 9, "unit": "minutes"}},
+        {"codes": (ASTHMA,), "duration": Range(5.0, 9.0, "minutes"), "distribution": None},
+    ),
+    "VitalSign": (
+        {"vital_sign": "Height", "unit": "cm", "exact": {"quantity": 170}},
+        {"vital_sign": "Height", "unit": "cm", "exact": Exact(170)},
+    ),
+    "ImagingStudy": (
+        {
+            "procedure_code": CODE,
+            "series": [{"body_site": CODE, "modality": CODE, "instances": [{"title": "One", "sop_class": CODE}]}],
+            "min_number_series": 1,
+            "max_number_series": 2,
+        },
+        {
+            "procedure_code": ASTHMA,
+            "series": (model.ImagingSeries(ASTHMA, ASTHMA, (model.ImagingInstance("One", ASTHMA),)),),
+            "min_number_series": 1,
+            "max_number_series": 2,
+        },
+    ),
+    "Device": ({"code": CODE, "manufacturer": "M", "model": "X"}, {"code": ASTHMA, "manufacturer": "M", "model": "X"}),
+    "DeviceEnd": ({"device": "It"}, {"device": "It"}),
+    "SupplyList": ({"supplies": [{"quantity": 3, "code": CODE}]}, {"supplies": (model.Supply(3.0, ASTHMA),)}),
+    "Vaccine": ({"codes": [CODE]}, {"codes": (ASTHMA,), "series": 1}),
+    "Death": (
+        {"range": {"low": 1, "high": 2, "unit": "days"}, "codes": [CODE]},
+        {"range": Range(1.0, 2.0, "days"), "codes": (ASTHMA,)},
+    ),
+    "Physiology": (
+        {"model": "heart.xml", "alt_direct_transition": "End", "solver": "x", "inputs": []},
+        {"model": "heart.xml", "alt_direct_transition": "End", "transition": model.DirectTransition("End")},
+    ),
+}
+
+
+def test_every_state_type_is_tested() -> None:
+    assert set(_FULL) == set(STATE_TYPES)
+
+
+@pytest.mark.parametrize("type_", sorted(_FULL))
+def test_state_type_decodes_all_its_keys(type_: str) -> None:
+    fields, expected = _FULL[type_]
+    state = sound_state(type_, **fields)
+    assert type(state).__name__ == type_
+    assert {name: getattr(state, name) for name in expected} == expected
+    module, findings = parse_json(module_json({"It": {"type": type_, "direct_transition": "End", **fields}}))
+    assert module is not None
+    assert [finding.render() for finding in findings if finding.rule == "GMF110"] == []
+
+
+_CONDITIONS: list[tuple[Json, model.Condition]] = [
+    (
+        {"condition_type": "Attribute", "attribute": "x", "operator": "==", "value": True},
+        model.AttributeCondition(attribute="x", operator="==", value=True),
+    ),
+    (
+        {"condition_type": "Attribute", "attribute": "x", "operator": "==", "value_code": CODE},
+        model.AttributeCondition(attribute="x", operator="==", value_code=ASTHMA),
+    ),
+    (
+        {"condition_type": "Age", "operator": ">=", "quantity": 18, "unit": "years"},
+        model.AgeCondition(operator=">=", quantity=18.0, unit="years"),
+    ),
+    ({"condition_type": "Gender", "gender": "M"}, model.GenderCondition(gender="M")),
+    ({"condition_type": "Date", "operator": "<", "year": 1990}, model.DateCondition(operator="<", year=1990)),
+    ({"condition_type": "Date", "operator": "==", "month": 7}, model.DateCondition(operator="==", month=7)),
+    (
+        {"condition_type": "Date", "operator": ">", "date": {"year": 1970, "month": 1, "day": 2, "millisecond": 5}},
+        model.DateCondition(operator=">", date_ms=86_400_005),
+    ),
+    ({"condition_type": "Race", "race": "White"}, model.RaceCondition(race="White")),
+    (
+        {"condition_type": "Socioeconomic Status", "category": "Low"},
+        model.SocioeconomicStatusCondition(category="Low"),
+    ),
+    (
+        {"condition_type": "Symptom", "symptom": "Cough", "operator": ">", "value": 30},
+        model.SymptomCondition(symptom="Cough", operator=">", value=30.0),
+    ),
+    (
+        {"condition_type": "Observation", "codes": [CODE], "operator": "is not nil"},
+        model.ObservationCondition(operator="is not nil", codes=(ASTHMA,)),
+    ),
+    (
+        {"condition_type": "Vital Sign", "vital_sign": "BMI", "operator": ">", "value": 30},
+        model.VitalSignCondition(vital_sign="BMI", operator=">", value=30.0),
+    ),
+    ({"condition_type": "Active Condition", "codes": [CODE]}, model.ActiveCondition(kind="Condition", codes=(ASTHMA,))),
+    ({"condition_type": "ActiveAllergy", "codes": [CODE]}, model.ActiveCondition(kind="Allergy", codes=(ASTHMA,))),
+    (
+        {"condition_type": "Active Medication", "referenced_by_attribute": "drug"},
+        model.ActiveCondition(kind="Medication", referenced_by_attribute="drug"),
+    ),
+    ({"condition_type": "Active CarePlan", "codes": [CODE]}, model.ActiveCondition(kind="CarePlan", codes=(ASTHMA,))),
+    (
+        {"condition_type": "PriorState", "name": "It", "since": "Other", "within": {"quantity": 1, "unit": "years"}},
+        model.PriorStateCondition(name="It", since="Other", within=Exact(1, "years")),
+    ),
+    (
+        {"condition_type": "And", "conditions": [{"condition_type": "True"}, {"condition_type": "False"}]},
+        model.LogicGroup(
+            kind="And", conditions=(model.ConstantCondition(value=True), model.ConstantCondition(value=False))
+        ),
+    ),
+    ({"condition_type": "Or", "conditions": []}, model.LogicGroup(kind="Or", conditions=())),
+    (
+        {"condition_type": "At Least", "minimum": 1, "conditions": [{"condition_type": "True"}]},
+        model.LogicGroup(kind="AtLeast", n=1, conditions=(model.ConstantCondition(value=True),)),
+    ),
+    (
+        {"condition_type": "At Most", "maximum": 0, "conditions": [{"condition_type": "True"}]},
+        model.LogicGroup(kind="AtMost", n=0, conditions=(model.ConstantCondition(value=True),)),
+    ),
+    (
+        {"condition_type": "Not", "condition": {"condition_type": "True"}},
+        model.NotCondition(condition=model.ConstantCondition(value=True)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("tree", "expected"), _CONDITIONS, ids=lambda value: str(value)[:40])
+def test_condition_type_decodes(tree: Json, expected: model.Condition) -> None:
+    state = sound_state("Guard", allow=tree)
+    assert isinstance(state, model.Guard)
+    assert state.allow == expected
+
+
+def transition_of(**transition: Any) -> model.Transition | None:
+    module, findings = parse_json(module_json({"It": {"type": "Simple", **transition}}))
+    assert module is not None, [finding.render() for finding in findings]
+    return module.states["It"].transition
+
+
+def test_transitions_decode() -> None:
+    assert transition_of(direct_transition="End") == model.DirectTransition("End")
+    named = {"attribute": "risk", "default": 0.2}
+    options = [{"transition": "It", "distribution": 0.25}, {"transition": "End", "distribution": named}]
+    parsed = (model.DistributedOption("It", 0.25), model.DistributedOption("End", model.NamedDistribution("risk", 0.2)))
+    assert transition_of(distributed_transition=options) == model.DistributedTransition(parsed)
+    condition = {"condition_type": "True"}
+    held = model.ConstantCondition(value=True)
+    conditional = [{"transition": "It", "condition": condition}, {"transition": "End"}]
+    assert transition_of(conditional_transition=conditional) == model.ConditionalTransition(
+        (model.ConditionalOption("It", held), model.ConditionalOption("End"))
+    )
+    complex_ = [{"condition": condition, "distributions": options}, {"transition": "End", "distributions": []}]
+    assert transition_of(complex_transition=complex_) == model.ComplexTransition(
+        (model.ComplexOption(None, parsed, held), model.ComplexOption("End"))
+    )
+    table = [{"transition": "End", "lookup_table_name": "t.csv"}]
+    assert transition_of(lookup_table_transition=table) == model.LookupTableTransition(
+        (model.LookupOption("End", "t.csv", 0.0),)
+    )
+    care = {"ambulatory": "It", "emergency": "End", "telemedicine": "End"}
+    assert transition_of(type_of_care_transition=care) == model.TypeOfCareTransition("It", "End", "End")
+
+
+def test_first_transition_in_order_of_precedence_counts() -> None:
+    both = transition_of(distributed_transition=[{"transition": "It", "distribution": 1}], direct_transition="End")
+    assert both == model.DirectTransition("End")
+
+
+def test_integer_codes_become_text_and_own_key_is_kept() -> None:
+    code = {"system": "RxNorm", "code": 860975, "display": "metformin"}
+    state = sound_state("MedicationOrder", codes=[code], trajsim={"event": "drug"}, remarks=["why"])
+    assert isinstance(state, model.MedicationOrder)
+    assert state.codes == (Code("RxNorm", "860975", "metformin"),)
+    assert state.trajsim == {"event": "drug"}
+    assert state.remarks == ("why",)
+
+
+def test_legacy_and_new_values_are_both_kept() -> None:
+    state = sound_state("Delay", exact={"quantity": 3, "unit": "days"}, distribution=_UNIFORM, unit="weeks")
+    assert isinstance(state, model.Delay)
+    assert state.exact == Exact(3, "days")
+    assert state.distribution == _UNIFORM_PARSED
+
+
+def test_byte_order_mark_is_tolerated_and_digest_is_of_the_bytes() -> None:
+    data = b"\xef\xbb\xbf" + json.dumps(module_json({})).encode()
+    module, findings = parse_module(data, key="a/b", file=Path("b.json"))
+    assert module is not None
+    assert findings == []
+    assert not module.is_top_level
+    assert len(module.digest) == 64
+
+
+def _parse_text(text: str) -> tuple[model.Module | None, list[Finding]]:
+    return parse_module(text.encode(), key="example", file=Path("example.json"))
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def test_broken_json_names_line_and_column() -> None:
+    module, findings = _parse_text('{"name": "x",\n "states": {]}')
+    assert module is None
+    assert [f.render() for f in findings] == [
+        "example.json: not valid JSON: expecting property name enclosed in double quotes at line 2, column 13 "
+        "[GMF101 error]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"\xff\xfe", "not UTF-8"),
+        (b'{"name": NaN}', "NaN is not a JSON number"),
+        (b"", "expecting value"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'["a"]', "expected a module object"),
+        (b"null", "expected a module object"),
+        (b'{"name": "x"}', "missing key 'states'"),
+        (b'{"name": "x", "states": []}', "expected an object, got a list"),
+        (b'{"name": "x", "states": {"Initial": null}}', "expected a state object"),
+        (b'{"name": " ", "states": {"Initial": {"type": "Terminal"}}}', "blank 'name'"),
+    ],
+)
+def test_files_that_hold_no_module(data: bytes, words: str) -> None:
+    module, findings = parse_module(data, key="x", file=Path("x.json"))
+    assert module is None
+    assert any(words in finding.message for finding in findings if finding.severity is Severity.ERROR)
+
+
+def test_duplicate_keys_are_named_with_their_path() -> None:
+    state = '"A": {"type": "Simple", "direct_transition": "End"}'
+    text = '{"name": "x", "states": {"Initial": {"type": "Initial", "direct_transition": "A"}, ' + state + ", " + state
+    module, findings = _parse_text(text + ', "End": {"type": "Terminal"}}}')
+    assert module is None
+    assert [(f.rule, f.path) for f in findings] == [("GMF102", "$.states['A']")]
+
+
+def test_all_bad_states_are_reported_at_once() -> None:
+    tree = module_json(
+        {
+            "Crohn's": {"type": "Delay", "exact": {"quantity": "3", "unit": "days"}, "direct_transition": "End"},
+            "Bad Type": {"type": "ConditionOnSet", "direct_transition": "End"},
+            "No Way": {"type": "Simple"},
+            "Bad Chance": {
+                "type": "Simple",
+                "distributed_transition": [{"transition": "End", "distribution": "0.5"}],
+            },
+        }
+    )
+    assert parse_errors(tree) == [
+        "example.json: $.states['Crohn\\'s'].exact.quantity: expected a number, got a text '3' [GMF104 error]",
+        "example.json: $.states['Bad Type'].type: unknown state type 'ConditionOnSet', did you mean 'ConditionOnset'? "
+        "[GMF105 error]",
+        "example.json: $.states['No Way']: this state has no transition (only a Terminal may have none; give it one of "
+        "direct_transition, distributed_transition, conditional_transition, complex_transition, "
+        "lookup_table_transition, type_of_care_transition) [GMF108 error]",
+        "example.json: $.states['Bad Chance'].distributed_transition[0].distribution: the probability is '0.5': "
+        "expected a number between 0 and 1 (write 0.5 without quotes) [GMF301 error]",
+    ]
+
+
+_FAULTS: list[tuple[Json, str, str]] = [
+    ({"type": "Delay"}, "", "expected one of 'exact', 'range' and 'distribution'"),
+    ({"type": "Delay", "exact": {"quantity": 1}}, ".exact", "missing 'unit'"),
+    ({"type": "Delay", "exact": {"quantity": 1, "unit": " "}}, ".exact.unit", "blank 'unit'"),
+    ({"type": "Delay", "exact": {"quantity": 1, "unit": "day"}}, ".exact.unit", "did you mean 'days'?"),
+    ({"type": "Delay", "range": {"low": 1, "unit": "days"}}, ".range", "missing key 'high'"),
+    ({"type": "Delay", "distribution": {"kind": "UNIFORM"}, "unit": "days"}, ".distribution", "'parameters'"),
+    (
+        {"type": "Delay", "distribution": {"kind": "GAUSSIAN", "parameters": {"mean": 1}}, "unit": "days"},
+        ".distribution.parameters",
+        "missing parameter 'standardDeviation' of GAUSSIAN",
+    ),
+    (
+        {"type": "Delay", "distribution": {"kind": "NORMAL", "parameters": {}}, "unit": "days"},
+        ".distribution.kind",
+        "unknown kind of distribution 'NORMAL'",
+    ),
+    ({"type": "Delay", "distribution": _UNIFORM}, "", "missing 'unit'"),
+    ({"type": "Guard"}, "", "missing key 'allow'"),
+    ({"type": "Guard", "allow": "x"}, ".allow", "expected an object, got a text 'x'"),
+    ({"type": "Guard", "allow": {}}, ".allow", "missing key 'condition_type'"),
+    ({"type": "Guard", "allow": {"condition_type": "Attribut"}}, ".allow.condition_type", "did you mean 'Attribute'?"),
+    ({"type": "Guard", "allow": {"condition_type": "Not"}}, ".allow", "missing key 'condition'"),
+    ({"type": "Guard", "allow": {"condition_type": "Date", "operator": ">"}}, ".allow", "'year', 'month' and 'date'"),
+    (
+        {
+            "type": "Guard",
+            "allow": {"condition_type": "Date", "operator": ">", "date": {"year": 1, "month": 2, "day": 30}},
+        },
+        ".allow.date",
+        "no such date",
+    ),
+    ({"type": "Guard", "allow": {"condition_type": "Active Condition"}}, ".allow", "'codes' or"),
+    (
+        {"type": "Guard", "allow": {"condition_type": "Age", "operator": ">", "quantity": 1, "unit": "days"}},
+        ".allow.unit",
+        "unknown unit of age 'days'",
+    ),
+    ({"type": "Guard", "allow": {"condition_type": "At Least", "conditions": []}}, ".allow", "missing key 'minimum'"),
+    ({"type": "CallSubmodule"}, "", "missing key 'submodule'"),
+    ({"type": "Counter", "action": "increment"}, "", "missing key 'attribute'"),
+    ({"type": "SetAttribute", "attribute": "x", "value": []}, ".value", "expected a text, number or boolean"),
+    ({"type": "Encounter", "encounter_class": "ambulance"}, ".encounter_class", "did you mean 'ambulatory'?"),
+    ({"type": "Encounter", "wellness": "true"}, ".wellness", "expected true or false, got a text 'true'"),
+    ({"type": "ConditionOnset"}, "", "missing key 'codes'"),
+    ({"type": "ConditionOnset", "codes": []}, ".codes", "empty list 'codes'"),
+    ({"type": "ConditionOnset", "codes": [{"code": "1"}]}, ".codes[0]", "missing key 'system'"),
+    ({"type": "ConditionOnset", "codes": [{"system": "LOINC", "code": True}]}, ".codes[0].code", "got a boolean True"),
+    ({"type": "ConditionOnset", "codes": ["1"]}, ".codes[0]", "expected an object"),
+    ({"type": "ConditionOnset", "codes": {}}, ".codes", "expected a list"),
+    ({"type": "Observation", "codes": [CODE], "exact": {"quantity": 1}}, "", "missing 'unit'"),
+    ({"type": "Observation", "codes": [CODE], "unit": "", "exact": {"quantity": 1}}, ".unit", "blank 'unit'"),
+    ({"type": "MultiObservation", "codes": [CODE], "observations": [{}]}, ".observations[0]", "missing key 'codes'"),
+    ({"type": "VitalSign", "vital_sign": "BMI"}, "", "expected one of 'exact', 'range', 'expression'"),
+    ({"type": "ImagingStudy", "procedure_code": CODE}, "", "missing key 'series'"),
+    ({"type": "ImagingStudy", "series": []}, "", "missing key 'procedure_code'"),
+    ({"type": "Device"}, "", "missing key 'code'"),
+    ({"type": "SupplyList"}, "", "missing key 'supplies'"),
+    ({"type": "Symptom", "symptom": None}, "", "missing key 'symptom'"),
+    ({"type": "Simple", "remarks": "text"}, ".remarks", "expected a list of texts"),
+    ({"type": "Simple", "remarks": [1]}, ".remarks[0]", "expected a text, got a number 1"),
+    ({"type": "Vaccine", "codes": [CODE], "series": 1.5}, ".series", "expected a whole number"),
+    ({"type": 7}, ".type", "expected the type of the state, got a number 7"),
+    ({}, "", "missing key 'type'"),
+]
+
+
+@pytest.mark.parametrize(("state", "path", "words"), _FAULTS, ids=lambda value: str(value)[:50])
+def test_fault_of_a_state(state: Json, path: str, words: str) -> None:
+    found = parse_errors(module_json({"It": {**state, "direct_transition": "End"}}))
+    assert any(line.startswith(f"example.json: $.states['It']{path}: ") and words in line for line in found), found
+
+
+_BAD_TRANSITIONS: list[tuple[Json, str, str]] = [
+    ({"direct_transition": ""}, ".direct_transition", "blank 'direct_transition'"),
+    ({"direct_transition": ["End"]}, ".direct_transition", "got a list"),
+    ({"distributed_transition": []}, ".distributed_transition", "empty list"),
+    ({"conditional_transition": []}, ".conditional_transition", "empty list"),
+    ({"complex_transition": []}, ".complex_transition", "empty list"),
+    ({"lookup_table_transition": []}, ".lookup_table_transition", "empty list"),
+    ({"complex_transition": [{"distributions": []}]}, ".complex_transition[0].distributions", "empty list"),
+    ({"complex_transition": [{}]}, ".complex_transition[0]", "expected 'transition' or 'distributions'"),
+    ({"distributed_transition": [{"transition": "End"}]}, ".distributed_transition[0]", "missing key 'distribution'"),
+    (
+        {"distributed_transition": [{"transition": "End", "distribution": "risk"}]},
+        ".distributed_transition[0].distribution",
+        "to read it from an attribute",
+    ),
+    (
+        {"distributed_transition": [{"transition": "End", "distribution": {"default": 1}}]},
+        ".distributed_transition[0].distribution",
+        "missing key 'attribute'",
+    ),
+    ({"conditional_transition": [{}]}, ".conditional_transition[0]", "missing key 'transition'"),
+    ({"lookup_table_transition": [{"transition": "End"}]}, ".lookup_table_transition[0]", "'lookup_table_name'"),
+    ({"type_of_care_transition": {"ambulatory": "End"}}, ".type_of_care_transition", "missing key 'emergency'"),
+    ({"type_of_care_transition": []}, ".type_of_care_transition", "expected an object"),
+]
+
+
+@pytest.mark.parametrize(("transition", "path", "words"), _BAD_TRANSITIONS, ids=lambda value: str(value)[:50])
+def test_fault_of_a_transition(transition: Json, path: str, words: str) -> None:
+    found = parse_errors(module_json({"It": {"type": "Simple", **transition}}))
+    assert any(line.startswith(f"example.json: $.states['It']{path}: ") and words in line for line in found), found
+
+
+def test_conditions_nested_too_deeply_are_a_finding() -> None:
+    condition: Json = {"condition_type": "True"}
+    for _ in range(100):
+        condition = {"condition_type": "Not", "condition": condition}
+    found = parse_errors(module_json({"It": {"type": "Guard", "allow": condition, "direct_transition": "End"}}))
+    assert any("nested more than 60 deep" in line for line in found)
