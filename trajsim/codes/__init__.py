@@ -1,6 +1,13 @@
-"""Code systems: their names in modules, their URIs, their check digits, and which of them wordings may be shown from."""
+"""Code systems: their names in modules, URIs and check digits, and whose wordings may be shown."""
 
-from trajsim.codes.check_digits import is_valid_loinc, is_valid_luhn, is_valid_npi, is_valid_snomed, luhn_digit, npi_check_digit
+from trajsim.codes.check_digits import (
+    is_valid_loinc,
+    is_valid_luhn,
+    is_valid_npi,
+    is_valid_snomed,
+    luhn_digit,
+    npi_check_digit,
+)
 from trajsim.codes.race_ethnicity import OmbCategory, ethnicity_category, race_category
 from trajsim.codes.systems import is_display_free, system_uri
 

@@ -1,8 +1,9 @@
 """Check digits: they catch a mistyped code before anybody believes it.
 
 Source: Verhoeff (1969), Error detecting decimal codes, for SNOMED CT identifiers (SNOMED International, Technical
-Implementation Guide, "Check-digit"); Regenstrief Institute, LOINC Users' Guide, appendix C, mod 10; ISO/IEC 7812-1, annex B
-(Luhn); Centers for Medicare & Medicaid Services, Requirements for National Provider Identifier and NPI check digit.
+Implementation Guide, "Check-digit"); Regenstrief Institute, LOINC Users' Guide, appendix C, mod 10; ISO/IEC 7812-1,
+annex B (Luhn); Centers for Medicare & Medicaid Services, Requirements for National Provider Identifier and NPI check
+digit.
 """
 
 # Multiplication in the dihedral group of order ten, and the permutation that Verhoeff chose.
@@ -24,7 +25,7 @@ _PERMUTATION_ORDER = 8
 _SNOMED_MIN_LENGTH = 6
 _SNOMED_MAX_LENGTH = 18
 _SNOMED_PARTITIONS = frozenset({"00", "01", "02", "10", "11", "12"})
-_LUHN_BASE = 10
+_LOINC_PREFIXES = ("LA", "LP")
 _NPI_PREFIX = "80840"
 _NPI_LENGTH = 10
 
@@ -56,13 +57,18 @@ def is_valid_snomed(code: str) -> bool:
     return check == 0
 
 
+def _mod_10(text: str) -> int:
+    """The mod 10 digit that follows a text: from the last on, every second character is doubled, its digits summed."""
+    total = 0
+    for place, character in enumerate(reversed(text)):
+        value = ord(character) - ord("0")
+        total += value if place % 2 else sum(int(digit) for digit in str(2 * value))
+    return -total % 10
+
+
 def luhn_digit(digits: str) -> int:
     """The Luhn digit that follows a string of digits."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 == 0 else 1)
-        total += value // _LUHN_BASE + value % _LUHN_BASE
-    return -total % _LUHN_BASE
+    return _mod_10(digits)
 
 
 def is_valid_luhn(digits: str) -> bool:
@@ -71,13 +77,15 @@ def is_valid_luhn(digits: str) -> bool:
 
 
 def is_valid_loinc(code: str) -> bool:
-    """Whether a text is a LOINC number, ``n-c`` with c the mod 10 digit of n (parts and answers, ``LP``, ``LA``, as well)."""
+    """Whether a text is a LOINC number ``n-c`` with the mod 10 digit c; also of a part or answer (``LP``, ``LA``).
+
+    The letters of a prefix count like digits, by their distance from the character 0 (A is 17, L is 28, P is 32).
+    """
     number, hyphen, check = code.partition("-")
-    if number[:2] in ("LA", "LP"):
-        number = number[2:]
-    if not hyphen or not _is_digits(number) or len(check) != 1 or not _is_digits(check):
+    digits = number[2:] if number[:2] in _LOINC_PREFIXES else number
+    if not hyphen or not _is_digits(digits) or len(check) != 1 or not _is_digits(check):
         return False
-    return luhn_digit(number) == int(check)
+    return _mod_10(number) == int(check)
 
 
 def npi_check_digit(first_nine: str) -> int:

@@ -1,7 +1,8 @@
 """The names that modules give to code systems, and the URIs that identify them everywhere else.
 
-Modules write a short name (``SNOMED-CT``); records keep it; what leaves for other software carries the URI. Source of the
-URIs: HL7 Terminology (THO), external code systems, and the pages of their owners.
+Modules write a short name (``SNOMED-CT``); records keep it; what leaves for other software carries the URI.
+
+Source: HL7 Terminology (THO), external code systems, and the pages of their owners.
 """
 
 from collections.abc import Mapping
@@ -32,7 +33,8 @@ SYSTEM_URIS: Mapping[str, str] = {
     "NPI": "http://hl7.org/fhir/sid/us-npi",
     "SSN": "http://hl7.org/fhir/sid/us-ssn",
 }
-"""By name, in the spelling of modules (stock modules use CVX, DICOM-DCM, DICOM-SOP, LOINC, NUBC, NullFlavor, RxNorm, SNOMED-CT)."""
+"""By name, in the spelling of modules. Stock modules use CVX, DICOM-DCM, DICOM-SOP, LOINC, NUBC, NullFlavor, RxNorm and
+SNOMED-CT."""
 
 _ALIASES: Mapping[str, str] = {
     "SNOMED": "SNOMED-CT",
@@ -90,9 +92,9 @@ def system_uri(name: str) -> str:
 def is_display_free(name: str) -> bool:
     """Whether wordings of a code system (name or URI) may be shown as its own.
 
-    True for systems that HL7 owns and for CVX and the race and ethnicity codes, whose wordings are public. Other systems
-    (SNOMED CT, LOINC, RxNorm, CPT, ...) are licensed, and a wording that differs from theirs is an error for validators:
-    what a module says goes into free text instead.
+    True for systems that HL7 owns and for CVX and the race and ethnicity codes, whose wordings are public. The wordings
+    of other systems (SNOMED CT, LOINC, RxNorm, CPT, ...) are licensed, and one that differs from theirs is an error for
+    validators: what a module says goes into free text instead.
     """
     uri = system_uri(name)
     if uri in _NOT_HL7:

@@ -1,4 +1,4 @@
-"""Who lives: demographics, places, dates of birth and background death, drawn from US census figures and life tables."""
+"""Who lives: demographics, places, births and background deaths, drawn from US census figures and life tables."""
 
 from trajsim.population.build import build_cohort
 from trajsim.population.cohort import NEVER_MS, SEXES, AttributeColumn, Cohort

@@ -1,7 +1,7 @@
 """What modules may read about a patient at birth: demographics and social standing.
 
-Income, education and occupation follow the model of Synthea, so that modules that test them see the kinds and ranges they
-expect; the shares are US figures.
+Income, education and occupation follow the model of Synthea, so that modules that test them see the kinds and ranges
+they expect; the shares are US figures.
 
 Source: Synthea, world/geography/Demographics.java at commit 2b0a55ba (the model); US Census Bureau, American Community
 Survey 2019 (1 year), tables DP02 and DP03 (shares of education and household income).
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trajsim.population.cohort import SEXES, AttributeColumn
 from trajsim.population.draws import GroupedChoice, PopulationDraws, Purpose, choose, cumulative
-from trajsim.population.stand_in import STAND_IN_ATTRIBUTES
+from trajsim.population.stand_in import STAND_IN_ATTRIBUTES, StandIn
 from trajsim.population.tables import ETHNICITIES, RACES, load_places, load_states
 
 POVERTY_LINE_USD = 17_550
@@ -172,7 +172,7 @@ def _number(values: NDArray[np.float64]) -> AttributeColumn:
     return AttributeColumn(kind="number", values=values)
 
 
-def _constant(value: float | bool | str, n_patients: int) -> AttributeColumn:
+def _constant(value: StandIn, n_patients: int) -> AttributeColumn:
     """The same for all, without a copy for each."""
     if isinstance(value, bool):
         return AttributeColumn(kind="boolean", values=np.broadcast_to(np.bool_(value), (n_patients,)))

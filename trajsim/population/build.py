@@ -1,7 +1,7 @@
 """Draws a cohort: who lives, when they are born, and when the background lets them die.
 
-Every value is a function of (seed, patient id, options): the first n patients of a larger run are the smaller run, and a
-shard drawn alone holds the same rows.
+Every value is a function of (seed, patient id, options): the first n patients of a larger run are the smaller run, and
+a shard drawn alone holds the same rows.
 """
 
 from dataclasses import dataclass
@@ -77,8 +77,8 @@ def build_cohort(
         ConfigError: Seed, ids or number are out of range, or nobody fits the options.
 
     Source:
-        Birth dates and social attributes: the behaviour of Synthea (engine/Generator.java, world/geography/Demographics.java,
-        commit 2b0a55ba). Figures: US Census Bureau and NCHS, see the files in `data/`.
+        Birth dates and social attributes: the behaviour of Synthea (engine/Generator.java and
+        world/geography/Demographics.java, commit 2b0a55ba). Figures: US Census Bureau and NCHS (the files in `data/`).
 
     Example:
         >>> options = PopulationOptions(end_ms=1_767_225_600_000, age_low=40, age_high=60, sex="F")

@@ -5,7 +5,7 @@ A cohort is columns, not objects: the engine fills its slots from them for a mil
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +31,9 @@ class AttributeColumn:
 
     def at(self, row: int) -> float | int | bool | str:
         """The value of one patient as Python sees it."""
-        value = self.values[row].item()
-        return self.categories[value] if self.kind == "text" else value
+        value: Any = self.values[row].item()
+        item: float | int | bool | str = self.categories[value] if self.kind == "text" else value
+        return item
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

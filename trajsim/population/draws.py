@@ -1,8 +1,8 @@
 """Philox4x32-10 over arrays of patients: the same numbers as `trajsim.streams.ints`, a million at a time.
 
 Who a patient is depends on the seed and the patient's id alone, so a cohort is drawn by asking the same stream of many
-patients at once. Every purpose has its own place in the stream (`Purpose`): a new purpose takes a new place and moves no
-other draw. See docs/draws.md, section 1.
+patients at once. Every purpose has its own place in the stream (`Purpose`): a new purpose takes a new place and moves
+no other draw. See docs/draws.md, section 1.
 
 Source: Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3 (SC11).
 """
@@ -117,8 +117,7 @@ class PopulationDraws:
 def split(u: Uniforms, *n_choices: "int | NDArray[np.int64]") -> list[NDArray[np.int64]]:
     """Cuts one uniform into several independent whole numbers, the k-th uniform in 0 ... n_choices[k] - 1.
 
-    A uniform has 53 bits. With choices whose product is 2^40 the shares of the last choice still differ by less than 1 in
-    8,000.
+    A uniform has 53 bits: if the product of all choices is 2^40, shares of the last one differ by less than 1 in 8,000.
 
     Args:
         u: [n] in [0, 1).

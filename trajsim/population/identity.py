@@ -1,20 +1,22 @@
 """Names, addresses and identifiers, for Records only: no module reads them.
 
-Nothing here can belong to anyone: streets are invented, telephone numbers lie in the range 555-0100 ... 555-0199 that is
-kept for fiction, social security numbers begin with 999, which is never assigned, and licences and passports have forms
-that no authority uses. Identifiers are one-to-one with the patient id, so that ten million patients have ten million of
-them; only the social security numbers, of which there are no more than 989,901, come round again after as many ids.
+Nothing here can belong to anyone: streets are invented, telephone numbers lie in the range 555-0100 ... 555-0199 that
+is kept for fiction, social security numbers begin with 999, which is never assigned, and licences and passports have
+forms that no authority uses. Identifiers are one-to-one with the patient id, so that ten million patients have ten
+million of them; only the social security numbers, of which there are no more than 989,901, come round again after as
+many ids.
 """
 
+import itertools
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.population import names
 from trajsim.population.attributes import Person
 from trajsim.population.cohort import SEXES
 from trajsim.population.draws import PopulationDraws, Purpose, choose, cumulative, split
+from trajsim.population.names import GROUPS, load_name_lists
 from trajsim.population.tables import ETHNICITIES, RACES, load_places, load_states
 
 _Texts = NDArray[np.object_]
@@ -43,13 +45,7 @@ _LAST_HOUSE = 9_999
 _N_TELEPHONES = 100
 _N_POSTAL = 100
 
-_ENGLISH, _SPANISH, _ASIAN = range(3)
-_GIVEN = (
-    (names.ENGLISH_WOMEN, names.ENGLISH_MEN),
-    (names.SPANISH_WOMEN, names.SPANISH_MEN),
-    (names.ASIAN_WOMEN, names.ASIAN_MEN),
-)
-_FAMILY = (names.ENGLISH_FAMILIES, names.SPANISH_FAMILIES, names.ASIAN_FAMILIES)
+_BEARERS = ("women", "men")  # in the order of SEXES
 
 
 def identity_columns(
@@ -90,37 +86,43 @@ def _only_where(condition: NDArray[np.bool_], values: _Texts) -> _Texts:
 def _marital_status(draws: PopulationDraws, age: _Rows) -> _Texts:
     """S, M, D, W by age; None for children."""
     married, *ends = split(draws.uniform(Purpose.MARRIAGE), *(_PER_THOUSAND,) * (1 + len(_MARRIAGE_ENDS)))
-    status = np.where(age >= _ADULT_AGE, "S", None)
+    status = _only_where(age >= _ADULT_AGE, np.full(len(age), "S", dtype=object))
     is_married = (age >= _MARRIAGE_AGE) & (married < _MARRIED_PER_THOUSAND)
     status[is_married] = "M"
     for (at_age, widowed, ended), drawn in zip(_MARRIAGE_ENDS, ends, strict=True):
         over = is_married & (age >= at_age) & (drawn < ended)
         status[over] = np.where(drawn[over] < widowed, "W", "D")
-        is_married = is_married & ~over
+        is_married &= ~over
     return status
 
 
 @cache
 def _given_names() -> tuple[_Texts, NDArray[np.int64], NDArray[np.int64]]:
     """All given names end to end, and [group, sex] where each list begins and how long it is."""
-    sizes = np.array([[len(by_sex) for by_sex in group] for group in _GIVEN])
-    flat = _texts([name for group in _GIVEN for by_sex in group for name in by_sex])
-    return flat, (np.cumsum(sizes.ravel()) - sizes.ravel()).reshape(sizes.shape), sizes
+    lists = [load_name_lists()[f"{group} {bearers}"] for group in GROUPS for bearers in _BEARERS]
+    sizes = np.array([len(given) for given in lists])
+    shape = (len(GROUPS), len(_BEARERS))
+    return (
+        _texts([name for given in lists for name in given]),
+        (np.cumsum(sizes) - sizes).reshape(shape),
+        sizes.reshape(shape),
+    )
 
 
 @cache
 def _family_names() -> tuple[_Texts, NDArray[np.int64], NDArray[np.int64]]:
     """All family names end to end, and [group] where each list begins and how long it is."""
-    sizes = np.array([len(group) for group in _FAMILY])
-    return _texts([name for group in _FAMILY for name in group]), np.cumsum(sizes) - sizes, sizes
+    lists = [load_name_lists()[f"{group} families"] for group in GROUPS]
+    sizes = np.array([len(families) for families in lists])
+    return _texts([name for families in lists for name in families]), np.cumsum(sizes) - sizes, sizes
 
 
 def _name_columns(
     draws: PopulationDraws, *, person: Person, age: _Rows, marital: _Texts
 ) -> dict[str, NDArray[np.generic]]:
     """Names, title and marital status. A woman who married bears another name than at birth."""
-    group = np.where(person.race == RACES.index("asian"), _ASIAN, _ENGLISH)
-    group[person.ethnicity == ETHNICITIES.index("hispanic")] = _SPANISH
+    group = np.where(person.race == RACES.index("asian"), GROUPS.index("asian"), GROUPS.index("english"))
+    group[person.ethnicity == ETHNICITIES.index("hispanic")] = GROUPS.index("spanish")
     given_names, given_first, given_sizes = _given_names()
     first, size = given_first[group, person.sex], given_sizes[group, person.sex]
     family_names, family_first, family_sizes = _family_names()
@@ -159,14 +161,8 @@ def _place_texts() -> dict[str, _Texts]:
 
 @cache
 def _streets() -> _Texts:
-    return _texts(
-        [
-            f"{first} {second} {kind}"
-            for first in names.STREET_FIRST_HALVES
-            for second in names.STREET_SECOND_HALVES
-            for kind in names.STREET_KINDS
-        ]
-    )
+    parts = [load_name_lists()[f"street {part}"] for part in ("first halves", "second halves", "kinds")]
+    return _texts([f"{first} {second} {kind}" for first, second, kind in itertools.product(*parts)])
 
 
 def _address_columns(draws: PopulationDraws, person: Person) -> dict[str, NDArray[np.generic]]:

@@ -1,8 +1,8 @@
 """Background death: what the modules leave of the life table.
 
-Modules kill for their own reasons; a background hazard tops them up so that lives end as the US life table of 2019 says.
-It is piecewise constant over the years of age, and each patient has one Exp(1) threshold: death comes when the hazard
-that was lived through reaches it.
+Modules kill for their own reasons; a background hazard tops them up so that lives end as the US life table of 2019
+says. It is piecewise constant over the years of age, and each patient has one Exp(1) threshold: death comes when the
+hazard that was lived through reaches it.
 """
 
 import numpy as np
@@ -65,7 +65,8 @@ def draw_deaths(
         hazard: [sex, age 0-110] a year.
 
     Returns:
-        [n] milliseconds since 1970-01-01 UTC, `NEVER_MS` where nothing kills before `LAST_AGE`. At least 1 ms after birth.
+        [n] milliseconds since 1970-01-01 UTC, at least 1 ms after birth; `NEVER_MS` where nothing kills before
+        `LAST_AGE`.
     """
     threshold = -np.log(1.0 - uniforms(seed, patient_id, stream=stream_id(MORTALITY), n=0))
     totals = cumulative_hazard(hazard)

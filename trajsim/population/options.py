@@ -19,7 +19,7 @@ class PopulationOptions:
     """Everything but seed and patient id that a patient's person depends on.
 
     Attributes:
-        end_ms: Reference date: target ages are counted from it, and the run ends there. Milliseconds since 1970-01-01 UTC.
+        end_ms: Reference date, milliseconds since 1970-01-01 UTC: ages are counted from it, and the run ends there.
         start_ms: Nobody born before it is drawn; None: no bound.
         age_low: Youngest target age, completed years.
         age_high: Oldest target age.
@@ -28,9 +28,9 @@ class PopulationOptions:
         cities: Names of cities of the built-in table; None: all. With `states`, the cities of these states.
         races: Subset of `RACES`; None: all.
         ethnicities: Subset of `ETHNICITIES`; None: both.
-        mortality: ``life-table``: a background tops the modules' deaths up to the US life table of 2019, and target ages
-            are drawn so that those alive at the end follow the census. ``modules-only``: no background; target ages
-            follow the census as it stands.
+        mortality: ``life-table``: a background tops the modules' deaths up to the US life table of 2019, and target
+            ages are drawn so that those alive at the end follow the census. ``modules-only``: no background; target
+            ages follow the census as it stands.
         mortality_offset: Hazard a year with which the modules kill, [sex (F, M), age 0-110], taken off the life table
             (`read_mortality_offset`); None: nothing is taken off.
     """

@@ -2,16 +2,19 @@
 
 Modules read attributes and vital signs that, in Synthea, Java code writes as a life goes on. Until trajsim models this
 lifecycle, every patient carries the constants below from birth to death. They are typical of an adult, so the modules
-run and their paths are legal, but what depends on them is not realistic: nobody smokes, nobody is overweight, laboratory
-values that follow a vital sign never change, and infarction, stroke and atrial fibrillation come at one small rate at
-every age. The modelled lifecycle replaces this file whole.
+run and their paths are legal, but what depends on them is not realistic: nobody smokes, nobody is overweight,
+laboratory values that follow a vital sign never change, and infarction, stroke and atrial fibrillation come at one
+small rate at every age. The modelled lifecycle replaces this file whole.
 
 Source: which attributes and signs: Synthea at commit 2b0a55ba, what its modules read and its Java lifecycle writes.
 """
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
-STAND_IN_ATTRIBUTES: Mapping[str, float | bool | str] = {
+StandIn: TypeAlias = float | bool | str
+
+STAND_IN_ATTRIBUTES: Mapping[str, StandIn] = {
     # Habits and the body.
     "smoker": False,
     "RH_NEG": False,
@@ -21,7 +24,7 @@ STAND_IN_ATTRIBUTES: Mapping[str, float | bool | str] = {
     "active_weight_management": False,
     "weight_loss_adherence": False,
     "probability_of_fall_injury": 0.035,
-    # Probability at each try of a module (about once a month of a whole life): some 15, 30, 9 and 12 per cent by age 80.
+    # Probability at each try of a module, about once a month of a whole life: some 15, 30, 9 and 12 % by age 80.
     "mi_risk": 0.00017,
     "ihd_risk": 0.00037,
     "stroke_risk": 0.0001,
@@ -78,6 +81,6 @@ STAND_IN_VITAL_SIGNS: Mapping[str, float] = {
 """Names as modules spell them. Units: cm, kg, kg/m2, mm[Hg], per minute, %, mg/dL, mmol/L, mL/min, mg/g.
 ``Blood Glucose`` is HbA1c in per cent.
 
-``Left ventricular Ejection fraction`` has no value on purpose: at birth it is the one sign that nothing has set; modules
-set it themselves.
+``Left ventricular Ejection fraction`` has no value on purpose: at birth it is the one sign that nothing has set;
+modules set it themselves.
 """

@@ -115,7 +115,8 @@ def load_life_table() -> NDArray[np.float64]:
 def load_census_ages() -> NDArray[np.float64]:
     """Residents in thousands: [sex (F, M), age 0-110], 2019. Do not write into it.
 
-    The census counts those of 100 and over together; they are spread over 100 ... 110 as the life table lets them survive.
+    The census counts those of 100 and over together; they are spread over 100 ... 110 as the life table lets them
+    survive.
     """
     rows = _rows("us_age_sex_2019.csv")
     ages = np.zeros((len(SEXES), N_AGES))
@@ -165,7 +166,7 @@ def _hazards(rows: list[dict[str, str]], *, where: str) -> NDArray[np.float64]:
             msg = f"{where}: data row {number}: expected sex F or M, whole age, hazard_per_year, got {dict(row)!r}"
             raise DataFileError(msg) from error
         if not 0 <= age <= MAX_AGE or not 0.0 <= hazard < np.inf or not np.isnan(hazards[sex, age]):
-            msg = f"{where}: data row {number}: age outside 0 ... {MAX_AGE}, hazard below 0, or row doubled: {dict(row)!r}"
+            msg = f"{where}: data row {number}: age outside 0 ... {MAX_AGE}, hazard < 0, or doubled: {dict(row)!r}"
             raise DataFileError(msg)
         hazards[sex, age] = hazard
     if np.isnan(hazards).any():
