@@ -1,0 +1,476 @@
+"""Derives the lookup tables of the bundled modules from published prevalence curves.
+
+A cohort of each sex lives once from birth to 105, a year at a step, by the same rules as the modules but with arrays instead
+of an interpreter. In each year the yearly hazard of an onset is whatever brings the share of the living with the disease
+to the next point of its curve, given who is at risk and which other risk factors they have. The hazards are averaged over
+five years of age and written as CSV files; a second cohort then lives by these tables and is compared with
+`tests/statistical/targets.csv`.
+
+    python benchmarks/bundled_hazards.py              # compare only
+    python benchmarks/bundled_hazards.py --write      # also write modules/lookup_tables/*.csv
+"""
+
+import argparse
+import csv
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajsim.population.tables import load_life_table
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLES = ROOT / "modules" / "lookup_tables"
+TARGETS = ROOT / "tests" / "statistical" / "targets.csv"
+LAST_AGE = 105
+SEXES = ("F", "M")
+
+Curve = tuple[tuple[float, float], ...]
+Flags = NDArray[np.bool_]
+
+# Share of the living, by exact age; straight between the points. Made from the bands that each module cites in its remarks,
+# with the shape inside a band after NHANES 2013-March 2020 (National Center for Health Statistics) where the band is wide.
+CURVES: dict[str, dict[str, Curve]] = {
+    "hypertension": {
+        "M": ((18, 0.005), (24, 0.043), (35, 0.160), (45, 0.285), (55, 0.440), (65, 0.560), (75, 0.610), (85, 0.640), (105, 0.650)),
+        "F": ((18, 0.003), (24, 0.021), (35, 0.095), (45, 0.205), (55, 0.385), (65, 0.590), (75, 0.710), (85, 0.760), (105, 0.770)),
+    },
+    "prediabetes": {
+        "M": ((18, 0.01), (24, 0.063), (35, 0.150), (45, 0.200), (55, 0.260), (65, 0.310), (75, 0.330), (105, 0.360)),
+        "F": ((18, 0.01), (24, 0.065), (35, 0.125), (45, 0.195), (55, 0.285), (65, 0.340), (75, 0.355), (105, 0.400)),
+    },
+    "diabetes": {
+        "M": ((18, 0.002), (24, 0.009), (35, 0.038), (45, 0.105), (55, 0.184), (65, 0.250), (75, 0.285), (105, 0.285)),
+        "F": ((18, 0.002), (24, 0.009), (35, 0.046), (45, 0.083), (55, 0.138), (65, 0.176), (75, 0.210), (105, 0.213)),
+    },
+    "dyslipidemia": {  # untreated and treated together
+        "M": ((20, 0.040), (25, 0.080), (32, 0.125), (40, 0.200), (50, 0.310), (60, 0.430), (70, 0.510), (80, 0.545), (105, 0.550)),
+        "F": ((20, 0.020), (25, 0.040), (32, 0.065), (40, 0.120), (50, 0.260), (60, 0.440), (70, 0.560), (80, 0.600), (105, 0.610)),
+    },
+    "high_cholesterol": {  # untreated only
+        "M": ((20, 0.040), (25, 0.080), (32, 0.117), (40, 0.145), (50, 0.155), (58, 0.125), (65, 0.075), (72, 0.057), (105, 0.045)),
+        "F": ((20, 0.020), (25, 0.040), (32, 0.060), (40, 0.100), (50, 0.180), (60, 0.190), (70, 0.165), (80, 0.145), (105, 0.140)),
+    },
+    "coronary_disease": {
+        "M": ((25, 0.001), (40, 0.012), (50, 0.038), (55, 0.066), (65, 0.150), (75, 0.250), (85, 0.280), (105, 0.285)),
+        "F": ((25, 0.000), (40, 0.009), (50, 0.028), (55, 0.043), (65, 0.071), (75, 0.092), (85, 0.180), (105, 0.210)),
+    },
+    "stroke_history": {
+        "M": ((25, 0.001), (40, 0.006), (50, 0.019), (55, 0.030), (65, 0.063), (75, 0.086), (85, 0.123), (105, 0.140)),
+        "F": ((25, 0.002), (35, 0.007), (45, 0.016), (50, 0.028), (55, 0.040), (60, 0.042), (65, 0.043), (69, 0.049), (75, 0.092), (85, 0.136), (105, 0.145)),
+    },
+    "atrial_fibrillation": {
+        "M": ((30, 0.0006), (37, 0.0018), (45, 0.003), (52, 0.0048), (57.5, 0.0088), (62.5, 0.017), (67.5, 0.030), (72.5, 0.050), (77.5, 0.073), (82.5, 0.100), (90, 0.113), (105, 0.115)),
+        "F": ((30, 0.0003), (37, 0.0010), (45, 0.0016), (52, 0.0022), (57.5, 0.0035), (62.5, 0.0095), (67.5, 0.017), (72.5, 0.034), (77.5, 0.050), (82.5, 0.072), (90, 0.092), (105, 0.095)),
+    },
+}  # fmt: skip
+
+# Years from onset to the visit that finds it: the curves are of known disease.
+_LAG = {"hypertension": 1, "prediabetes": 1, "diabetes": 1, "dyslipidemia": 1, "high_cholesterol": 1}
+_SMOKING = {  # from the age of 18, 30, 40 ... 80 on
+    "M": (0.2253, 0.2519, 0.2002, 0.2166, 0.1665, 0.1004, 0.0317),
+    "F": (0.1576, 0.1929, 0.1877, 0.2065, 0.1349, 0.0748, 0.0273),
+}
+_DECADES = (18, 30, 40, 50, 60, 70, 80)
+_OBESITY = {"M": (0.403, 0.464, 0.422), "F": (0.397, 0.433, 0.433)}
+_START_AGE = {"hypertension": 18, "prediabetes": 18, "diabetes": 18, "dyslipidemia": 20, "high_cholesterol": 20,
+              "coronary_disease": 25, "stroke_history": 25, "atrial_fibrillation": 30}  # fmt: skip
+_REGRESSION = 0.04
+
+# Deaths, as the modules' remarks cite them: by age from ... on.
+BEFORE_HOSPITAL = ((25, 0.08), (55, 0.10), (65, 0.12), (75, 0.15), (85, 0.18))
+IN_HOSPITAL = ((25, 0.025), (55, 0.04), (65, 0.075), (75, 0.125), (85, 0.20))
+STROKE_DEATH = {
+    "ischemic": ((25, 0.03), (55, 0.045), (65, 0.055), (75, 0.08), (85, 0.12)),
+    "hemorrhagic": ((25, 0.30), (55, 0.36), (65, 0.42), (75, 0.45), (85, 0.50)),
+}
+LATER_INFARCTION = {True: ((25, 0.015), (65, 0.02), (75, 0.03)), False: ((25, 0.01), (65, 0.015), (75, 0.025))}
+_FIRST_YEAR_INFARCTION, _FIRST_YEAR_STROKE, _LATER_STROKE, _ISCHEMIC = 0.055, 0.08, 0.032, 0.87
+_INFECTION = {"F": ((0, 0.392), (5, 0.0933)), "M": ((0, 0.392), (5, 0.0667))}
+
+
+def step(table: tuple[tuple[int, float], ...], age: int) -> float:
+    """Value of the last row that begins at or before an age."""
+    return [value for start, value in table if start <= age][-1] if age >= table[0][0] else table[0][1]
+
+
+def on_curve(name: str, sex: str, age: float) -> float:
+    """Share of the living that the curve wants at an exact age, counted from onset instead of discovery."""
+    points = np.array(CURVES[name][sex])
+    if age < _START_AGE[name]:
+        return 0.0
+    return float(np.interp(age + _LAG.get(name, 0), points[:, 0], points[:, 1]))
+
+
+@dataclass
+class Hazards:
+    """Yearly probabilities by name and age, as the tables hold them, and the sums that they are averages of."""
+
+    found: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    weight: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+
+    def note(self, name: str, age: int, hazard: float, weight: float) -> None:
+        """Keeps one year's hazard and the number at risk behind it."""
+        self.found.setdefault(name, np.zeros(LAST_AGE))[age] = hazard
+        self.weight.setdefault(name, np.zeros(LAST_AGE))[age] = weight
+
+    def banded(self, name: str) -> list[tuple[int, int, float]]:
+        """Rows (first age, last age, probability) of up to five years."""
+        start = _START_AGE[name]
+        edges = [start, *range(start - start % 5 + 5, 100, 5), LAST_AGE]
+        rows = []
+        for low, high in zip(edges[:-1], edges[1:], strict=True):
+            weight = self.weight[name][low:high]
+            mean = float((self.found[name][low:high] * weight).sum() / weight.sum()) if weight.sum() > 0 else 0.0
+            rows.append((low, 140 if high == LAST_AGE else high - 1, round(mean, 6)))
+        return rows
+
+
+class Lives:
+    """Arrays of one sex: who is alive and has what."""
+
+    def __init__(self, sex: str, n: int, seed: int) -> None:
+        self.sex, self.n = sex, n
+        self.rng = np.random.default_rng(seed)
+        self.alive = np.ones(n, dtype=bool)
+        self.weight_score = self.rng.random(n)
+        self.smoker = np.zeros(n, dtype=bool)
+        names = ("hypertension", "prediabetes", "diabetes", "dyslipidemia", "statin", "coronary_disease",
+                 "infarction", "stroke_history", "atrial_fibrillation", "anticoagulated")  # fmt: skip
+        self.has: dict[str, Flags] = {name: np.zeros(n, dtype=bool) for name in names}
+        self.since_infarction = np.full(n, 99)
+        self.since_stroke = np.full(n, 99)
+
+    def chance(self, probability: "float | NDArray[np.float64]") -> Flags:
+        """One Bernoulli draw each."""
+        return self.rng.random(self.n) < probability
+
+    def count(self, *names: str) -> NDArray[np.int64]:
+        """How many of these each person has; ``smoker`` and ``high_cholesterol`` count too."""
+        return np.sum([self.flag(name) for name in names], axis=0)
+
+    def flag(self, name: str) -> Flags:
+        """A state by name."""
+        if name == "smoker":
+            return self.smoker
+        if name == "high_cholesterol":
+            return self.has["dyslipidemia"] & ~self.has["statin"]
+        return self.has[name]
+
+    def obese(self, age: int) -> Flags:
+        """Obesity follows a fixed score, so it persists."""
+        bands = _OBESITY[self.sex]
+        share = float(np.interp(age, (18, 25, 30, 50, 70, 90), (0.26, 0.34, bands[0] + 0.04, bands[1], bands[2], bands[2] - 0.06)))
+        return self.weight_score > 1 - (share if age >= 18 else 0.0)
+
+
+def acceptance(lives: Lives, name: str, age: int) -> NDArray[np.float64]:
+    """Share of candidates that a module does not pass over, by risk factors: the numbers of the modules' Candidate states."""
+    one = np.ones(lives.n)
+    if name == "hypertension":
+        return np.where(lives.obese(age), one, 0.47)
+    if name == "prediabetes":
+        return np.where(lives.obese(age), one, 0.45)
+    if name == "coronary_disease":
+        k = lives.count("hypertension", "diabetes", "high_cholesterol", "smoker")
+        return np.array([0.125, 0.25, 0.5, 1.0, 1.0])[k]
+    if name == "stroke_history":
+        k = lives.count("hypertension", "diabetes", "smoker")
+        rhythm = np.where(lives.has["atrial_fibrillation"], np.where(lives.has["anticoagulated"], 0.36, 1.0), 0.2)
+        return np.array([0.25, 0.5, 1.0, 1.0])[k] * rhythm
+    if name == "atrial_fibrillation":
+        return np.array([0.328, 0.476, 0.69, 1.0])[lives.count("hypertension", "diabetes", "coronary_disease")]
+    return one
+
+
+class Year:
+    """One year of age of all lives: hazards come from a table if there is one, else from the curve."""
+
+    def __init__(self, lives: Lives, age: int, hazards: Hazards, tables: "dict[str, NDArray[np.float64]] | None") -> None:
+        self.lives, self.age, self.hazards, self.tables = lives, age, hazards, tables
+        self.killed = np.zeros(lives.n, dtype=bool)
+
+    def run(self) -> None:
+        """Onsets, events and deaths of the year, module deaths before background."""
+        self._smoking()
+        self._lipids()
+        self._sugar()
+        self._simple("hypertension")
+        self._rhythm()
+        self._coronary()
+        self._stroke()
+        lives = self.lives
+        lives.alive &= ~self.killed
+
+    def _hazard(self, name: str, at_risk: Flags, *, now: float) -> float:
+        """The yearly probability of this age: from the table, or what reaches the curve next year."""
+        if self.tables is not None:
+            return float(self.tables[name][self.age])
+        lives = self.lives
+        weight = float((acceptance(lives, name, self.age) * at_risk).sum())
+        need = (on_curve(name, lives.sex, self.age + 1) - now) * lives.alive.sum()
+        hazard = min(max(need / weight, 0.0), 0.9) if weight > 0 else 0.0
+        self.hazards.note(name, self.age, hazard, weight)
+        return hazard
+
+    def _share(self, flags: Flags) -> float:
+        alive = self.lives.alive
+        return float((flags & alive).sum() / max(alive.sum(), 1))
+
+    def _onset(self, name: str, at_risk: Flags, *, now: float, survival: float = 1.0) -> Flags:
+        """Who falls ill; `survival` is the share of them that lives to be counted."""
+        if self.age < _START_AGE[name]:
+            return np.zeros(self.lives.n, dtype=bool)
+        hazard = self._hazard(name, at_risk, now=now)
+        if self.tables is None:
+            hazard = min(hazard / survival, 0.9)
+            self.hazards.found[name][self.age] = hazard
+        return at_risk & self.lives.chance(hazard * acceptance(self.lives, name, self.age))
+
+    def _simple(self, name: str) -> None:
+        lives = self.lives
+        has = lives.has[name]
+        has |= self._onset(name, lives.alive & ~has, now=self._share(has), survival=0.955)
+
+    def _smoking(self) -> None:
+        lives = self.lives
+        if self.age in _DECADES:
+            starts, stops = smoking_steps(lives.sex)[_DECADES.index(self.age)]
+            lives.smoker = np.where(lives.smoker, ~lives.chance(stops), lives.chance(starts))
+
+    def _lipids(self) -> None:
+        lives = self.lives
+        has = lives.has["dyslipidemia"]
+        has |= self._onset("dyslipidemia", lives.alive & ~has, now=self._share(has))
+        high = lives.flag("high_cholesterol") & lives.alive
+        if self.age < _START_AGE["high_cholesterol"]:
+            return
+        if self.tables is None:
+            share = self._share(high)
+            hazard = min(max(1 - on_curve("high_cholesterol", lives.sex, self.age + 1) / max(share, 1e-9), 0.0), 0.9)
+            self.hazards.note("high_cholesterol", self.age, hazard, float(high.sum()))
+        else:
+            hazard = float(self.tables["high_cholesterol"][self.age])
+        lives.has["statin"] |= high & lives.chance(hazard)
+
+    def _sugar(self) -> None:
+        lives = self.lives
+        sick, pre = lives.has["diabetes"], lives.has["prediabetes"]
+        progress = self._onset("diabetes", lives.alive & pre, now=self._share(sick) * (1 - 0.003))
+        pre &= ~progress
+        pre &= ~(lives.alive & lives.chance(_REGRESSION))
+        healthy = lives.alive & ~pre & ~sick & ~progress
+        pre |= self._onset("prediabetes", healthy, now=self._share(pre))
+        sick |= progress
+        sick &= ~lives.chance(0.003)
+
+    def _rhythm(self) -> None:
+        lives = self.lives
+        has = lives.has["atrial_fibrillation"]
+        new = self._onset("atrial_fibrillation", lives.alive & ~has, now=self._share(has), survival=0.95 if self.age < 70 else 1.0)
+        if self.age < 70:  # cured by ablation
+            new &= ~lives.chance(0.06)
+        points = lives.count("hypertension", "diabetes", "coronary_disease", "stroke_history") + (self.age >= 65) + (self.age >= 75)
+        points = points + (lives.sex == "F")
+        lives.has["anticoagulated"] |= (points >= 2) & np.where(new, lives.chance(0.75), has & lives.chance(0.1))
+        has |= new
+
+    def _infarctions(self, who: Flags) -> None:
+        lives = self.lives
+        dies = who & lives.chance(step(BEFORE_HOSPITAL, self.age))
+        dies |= who & ~dies & lives.chance(step(IN_HOSPITAL, self.age))
+        self.killed |= dies
+        lives.has["infarction"] |= who
+        lives.has["statin"] |= who & ~dies
+        lives.since_infarction[who] = 0
+
+    def _coronary(self) -> None:
+        lives = self.lives
+        has = lives.has["coronary_disease"]
+        first = 0.55 if lives.sex == "M" else 0.45
+        dead = step(BEFORE_HOSPITAL, self.age) + (1 - step(BEFORE_HOSPITAL, self.age)) * step(IN_HOSPITAL, self.age)
+        later = np.where(lives.has["infarction"], step(LATER_INFARCTION[True], self.age), step(LATER_INFARCTION[False], self.age))
+        later = np.where(lives.since_infarction < 1, _FIRST_YEAR_INFARCTION, later)
+        lost = float((later * (has & lives.alive)).sum()) * dead / max(lives.alive.sum(), 1)
+        new = self._onset("coronary_disease", lives.alive & ~has, now=self._share(has) - lost, survival=1 - first * dead)
+        again = has & lives.alive & lives.chance(later)
+        lives.since_infarction += 1
+        self._infarctions(again | (new & lives.chance(first)))
+        lives.has["statin"] |= new
+        has |= new
+
+    def _stroke(self) -> None:
+        lives = self.lives
+        has = lives.has["stroke_history"]
+        dead = _ISCHEMIC * step(STROKE_DEATH["ischemic"], self.age) + (1 - _ISCHEMIC) * step(STROKE_DEATH["hemorrhagic"], self.age)
+        later = np.where(lives.since_stroke < 1, _FIRST_YEAR_STROKE, _LATER_STROKE)
+        lost = float((later * (has & lives.alive)).sum()) * dead / max(lives.alive.sum(), 1)
+        new = self._onset("stroke_history", lives.alive & ~has, now=self._share(has) - lost, survival=1 - dead)
+        strikes = new | (has & lives.alive & lives.chance(later))
+        lives.since_stroke += 1
+        lives.since_stroke[strikes] = 0
+        self.killed |= strikes & lives.chance(dead)
+        lives.has["statin"] |= strikes
+        has |= new
+
+
+def smoking_steps(sex: str) -> list[tuple[float, float]]:
+    """(chance to start, chance to stop) at 18, 30, 40 ... 80."""
+    shares = (0.0, *_SMOKING[sex])
+    steps = []
+    for before, after in zip(shares[:-1], shares[1:], strict=True):
+        steps.append(((after - before) / (1 - before), 0.0) if after > before else (0.0, 1 - after / before))
+    return steps
+
+
+@dataclass
+class Result:
+    """Shares of the living by name and age (mean of the year), and deaths."""
+
+    share: dict[str, NDArray[np.float64]]
+    alive: NDArray[np.float64]
+    module_hazard: NDArray[np.float64]
+
+
+def live(sex: str, n: int, seed: int, hazards: Hazards, tables: "dict[str, NDArray[np.float64]] | None") -> Result:
+    """Lets a cohort live from birth to LAST_AGE."""
+    lives = Lives(sex, n, seed)
+    all_cause = load_life_table()[SEXES.index(sex)]
+    names = ("hypertension", "prediabetes", "diabetes", "dyslipidemia", "high_cholesterol", "coronary_disease",
+             "stroke_history", "atrial_fibrillation", "smoker", "statin")  # fmt: skip
+    share = {name: np.zeros(LAST_AGE) for name in (*names, "obesity")}
+    alive, killed = np.zeros(LAST_AGE), np.zeros(LAST_AGE)
+    for age in range(LAST_AGE):
+        before = {name: (lives.flag(name) & lives.alive).sum() / max(lives.alive.sum(), 1) for name in names}
+        start = lives.alive.sum()
+        year = Year(lives, age, hazards, tables)
+        year.run()
+        killed[age] = (start - lives.alive.sum()) / max(start, 1)
+        background = max(all_cause[age] - killed[age], 0.0)
+        lives.alive &= ~lives.chance(1 - np.exp(-background))
+        alive[age] = lives.alive.sum()
+        for name in names:
+            now = (lives.flag(name) & lives.alive).sum() / max(lives.alive.sum(), 1)
+            share[name][age] = (before[name] + now) / 2
+        share["obesity"][age] = (lives.obese(age) & lives.alive).sum() / max(lives.alive.sum(), 1)
+    return Result(share=share, alive=alive, module_hazard=killed)
+
+
+def write_table(path: Path, header: list[str], rows: list[list[object]]) -> None:
+    """Writes one lookup table."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+
+
+def onset_tables(found: dict[str, Hazards]) -> dict[str, tuple[list[str], list[list[object]]]]:
+    """Tables with one probability that begins something, by age and sex."""
+    wanted = {
+        "hypertension_onset.csv": ("hypertension", "Candidate", "Another Year"),
+        "prediabetes_onset.csv": ("prediabetes", "Candidate", "Another Year"),
+        "dyslipidemia_onset.csv": ("dyslipidemia", "Cholesterol Rises", "Another Year"),
+        "dyslipidemia_first_statin.csv": ("high_cholesterol", "Atorvastatin", "End of Discovery"),
+        "dyslipidemia_later_statin.csv": ("high_cholesterol", "Decision Visit", "Year of Diet"),
+        "coronary_onset.csv": ("coronary_disease", "Candidate", "Another Year"),
+        "stroke_onset.csv": ("stroke_history", "Candidate", "Another Year"),
+        "atrial_fibrillation_onset.csv": ("atrial_fibrillation", "Candidate", "Another Year"),
+    }
+    tables: dict[str, tuple[list[str], list[list[object]]]] = {}
+    for file, (name, yes, no) in wanted.items():
+        rows: list[list[object]] = [
+            [f"{low}-{high}", sex, f"{p:.6f}", f"{1 - p:.6f}"]
+            for sex in SEXES
+            for low, high, p in found[sex].banded(name)
+        ]
+        tables[file] = (["age", "gender", yes, no], rows)
+    rows = [
+        [f"{low}-{high}", sex, f"{p:.6f}", f"{_REGRESSION:.6f}", f"{1 - p - _REGRESSION:.6f}"]
+        for sex in SEXES
+        for low, high, p in found[sex].banded("diabetes")
+    ]
+    tables["diabetes_progression.csv"] = (["age", "gender", "Diabetes Begins", "Back to Normal", "Year of Prediabetes"], rows)
+    return tables
+
+
+def _ages(table: tuple[tuple[int, float], ...], first: int = 0) -> list[tuple[str, float]]:
+    starts = [first, *[start for start, _ in table[1:]], 141]
+    return [(f"{low}-{high - 1}", value) for low, high, (_, value) in zip(starts[:-1], starts[1:], table, strict=True)]
+
+
+def cited_tables() -> dict[str, tuple[list[str], list[list[object]]]]:
+    """Tables that hold cited figures as they stand."""
+    tables: dict[str, tuple[list[str], list[list[object]]]] = {}
+
+    def add(file: str, keys: list[str], yes: str, no: str, rows: list[tuple[list[str], float]]) -> None:
+        tables[file] = ([*keys, yes, no], [[*key, f"{p:.6f}", f"{1 - p:.6f}"] for key, p in rows])
+
+    add("infarction_before_hospital.csv", ["age"], "Sudden Death", "Emergency", [([a], p) for a, p in _ages(BEFORE_HOSPITAL)])
+    add("infarction_in_hospital.csv", ["age"], "Dies in Hospital", "Recovers", [([a], p) for a, p in _ages(IN_HOSPITAL)])
+    add("stroke_death.csv", ["age", "stroke_type"], "Dies in Hospital", "Survives",
+        [([a, kind], p) for kind, table in STROKE_DEATH.items() for a, p in _ages(table)])  # fmt: skip
+    add("coronary_infarction.csv", ["age", "infarction_history"], "Next Infarction", "Follow-Up",
+        [([a, str(old).lower()], p / 2) for old, table in LATER_INFARCTION.items() for a, p in _ages(table)])  # fmt: skip
+    add("upper_respiratory_infection.csv", ["age", "gender"], "Some Day", "Another Year",
+        [([a, sex], p) for sex in SEXES for a, p in _ages(_INFECTION[sex])])  # fmt: skip
+    decades = [f"{low}-{high - 1}" for low, high in zip(_DECADES, (*_DECADES[1:], 141), strict=True)]
+    for file, which, yes in (("tobacco_start.csv", 0, "Starts"), ("tobacco_stop.csv", 1, "Stops")):
+        rows = [([a, sex], s[which]) for sex in SEXES for a, s in zip(decades, smoking_steps(sex), strict=True)]
+        add(file, ["age", "gender"], yes, "Which Status", rows)
+    return tables
+
+
+def compare(results: dict[str, Result]) -> int:
+    """Prints expected against target, and returns how many rows miss by more than 25 %."""
+    missed = 0
+    with TARGETS.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    names = {"high_total_cholesterol": "high_cholesterol", "current_smoking": "smoker"}
+    for row in rows:
+        name = names.get(row["quantity"], row["quantity"])
+        result = results[row["sex"]]
+        if name not in result.share:
+            continue
+        low, high = int(row["age_low"]), min(int(row["age_high"]), 99)
+        ages = np.arange(low, high + 1)
+        seen = np.clip(ages - _LAG.get(name, 0), 0, None)
+        expected = float((result.share[name][seen] * result.alive[ages]).sum() / result.alive[ages].sum())
+        error = expected / float(row["target"]) - 1
+        missed += abs(error) > 0.25
+        print(f"{name:22} {row['sex']} {low:3}-{high:<3} target {float(row['target']):.4f} expected {expected:.4f} {error:+.0%}")
+    return missed
+
+
+def main() -> int:
+    """Derives, optionally writes, and compares."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-n", type=int, default=200_000, help="lives of each sex")
+    parser.add_argument("--write", action="store_true", help="write modules/lookup_tables")
+    options = parser.parse_args()
+    found = {sex: Hazards() for sex in SEXES}
+    for sex in SEXES:
+        live(sex, options.n, 1, found[sex], None)
+    tables = {}
+    for sex in SEXES:
+        tables[sex] = {}
+        for name in _START_AGE:
+            values = np.zeros(LAST_AGE)
+            for low, high, p in found[sex].banded(name):
+                values[low : high + 1] = p
+            tables[sex][name] = values
+    results = {sex: live(sex, options.n, 2, Hazards(), tables[sex]) for sex in SEXES}
+    missed = compare(results)
+    print("module hazard a year at 50, 60, 70, 80, 90:")
+    for sex in SEXES:
+        print(" ", sex, " ".join(f"{results[sex].module_hazard[age]:.5f}" for age in (50, 60, 70, 80, 90)))
+    if options.write:
+        TABLES.mkdir(parents=True, exist_ok=True)
+        for file, (header, rows) in (onset_tables(found) | cited_tables()).items():
+            write_table(TABLES / file, header, rows)
+    print(f"{missed} rows miss by more than 25 %")
+    return int(missed > 0)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
