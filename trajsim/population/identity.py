@@ -26,8 +26,8 @@ SSN_GROUPS = 99
 SSN_SERIALS = 9_999
 N_SSN = SSN_GROUPS * SSN_SERIALS
 """Numbers 999-01-0001 ... 999-99-9999: group and serial are never zero."""
-_SSN_FACTOR = 618_034
-_SSN_SHIFT = 271_828
+SSN_FACTOR = 618_034
+SSN_SHIFT = 271_828
 
 _PER_THOUSAND = 1_000
 _STAY_PER_THOUSAND = 600
@@ -212,8 +212,8 @@ def _identifier_columns(
 ) -> dict[str, NDArray[np.generic]]:
     """Numbers of documents."""
     ids = patient_id.tolist()
-    serial = (patient_id % np.uint64(N_SSN)).astype(np.int64) * _SSN_FACTOR
-    serial = (serial + _SSN_SHIFT) % N_SSN
+    serial = (patient_id % np.uint64(N_SSN)).astype(np.int64) * SSN_FACTOR
+    serial = (serial + SSN_SHIFT) % N_SSN
     groups = (serial // SSN_SERIALS + 1).tolist()
     numbers = (serial % SSN_SERIALS + 1).tolist()
     has_passport = (age >= _PASSPORT_AGE) & (draws.uniform(Purpose.PASSPORT) < _PASSPORT_SHARE)
