@@ -205,8 +205,8 @@ class Assembler:
         n_merges = kernel.resolve(
             events, offsets, np.ascontiguousarray(cohort.birth_ms, np.int64), deaths, self._roles, self._tables,
             self._streams, self._columns.lists, self._prescribes, self._discharges, self._lengths_ms,
-            MEDICATION_CHRONIC, MEDICATION_ADMINISTRATION, details, np.empty(len(events), np.int32), merges, counts,
-            tallies,
+            MEDICATION_CHRONIC, MEDICATION_ADMINISTRATION, details, np.empty(len(events), np.int64),
+            np.empty(len(events), np.int32), merges, counts, tallies,
         )  # fmt: skip
         starts = np.r_[0, np.cumsum(counts.sum(axis=0))]
         positions = np.empty(int(starts[-1]), np.int64)

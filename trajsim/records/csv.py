@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajsim.errors import DataFileError
-from trajsim.records.csv_layout import DATE_FILES, HEADERS, SYSTEM_URIS, TABLE_OF_FILE
+from trajsim.codes.systems import system_uri
+from trajsim.errors import ConfigError, DataFileError
+from trajsim.records.csv_layout import DATE_FILES, HEADERS, TABLE_OF_FILE
 from trajsim.records.files import part_name, whole_file
 from trajsim.records.ids import patient_uuid, row_uuid, uuid_bytes
 from trajsim.records.table import Records, text_parts
@@ -247,7 +248,11 @@ def numbers(values: pa.Array) -> pa.Array:
 
 
 def _uri(system: str) -> str:
-    return clean(SYSTEM_URIS.get(system, system))
+    """URI of a code system; a name that is not known stands as it is."""
+    try:
+        return clean(system_uri(system))
+    except ConfigError:
+        return clean(system)
 
 
 def _reaction_columns(text: str) -> str:

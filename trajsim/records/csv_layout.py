@@ -32,16 +32,3 @@ TABLE_OF_FILE: Mapping[str, str] = {name: "imaging" if name == "imaging_studies"
 
 # Files whose times are dates; the others hold instants.
 DATE_FILES = frozenset({"patients", "conditions", "allergies", "careplans", "supplies"})
-
-# The SYSTEM columns of conditions and procedures hold addresses, that of allergies holds GMF's names.
-SYSTEM_URIS: Mapping[str, str] = {
-    "SNOMED-CT": "http://snomed.info/sct",
-    "LOINC": "http://loinc.org",
-    "RxNorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
-    "CVX": "http://hl7.org/fhir/sid/cvx",
-    "ICD9": "http://hl7.org/fhir/sid/icd-9-cm",
-    "ICD10": "http://hl7.org/fhir/sid/icd-10",
-    "ICD10-CM": "http://hl7.org/fhir/sid/icd-10-cm",
-    "CPT": "http://www.ama-assn.org/go/cpt",
-}
-SYSTEM_OF_URI: Mapping[str, str] = {uri: name for name, uri in SYSTEM_URIS.items()}

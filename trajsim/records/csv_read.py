@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 from numpy.typing import NDArray
 
+from trajsim.codes.systems import SYSTEM_URIS
 from trajsim.errors import DataFileError
-from trajsim.records.csv_layout import HEADERS, SYSTEM_OF_URI
+from trajsim.records.csv_layout import HEADERS
 from trajsim.records.schema import EVENT_TABLES, TABLES, TEXT, TIME
 from trajsim.records.table import Records, empty_table, schema_of
 
@@ -24,6 +25,7 @@ _DAY_US = 86_400_000_000
 _STUDY_NUMBER = 1_000  # beyond the numbers of the tables, so that keys of studies differ from keys of rows
 
 _TIMES = ("time", "stop")
+_SYSTEM_OF_URI = {uri: name for name, uri in SYSTEM_URIS.items()}
 
 # Columns that only newer versions of Synthea write, or that nothing here needs.
 _OPTIONAL = frozenset({
@@ -232,7 +234,7 @@ class _Rows:
         """Code systems by GMF's names."""
         text = self.file.text("SYSTEM").fill_null(default)
         encoded = text.dictionary_encode()
-        names = [SYSTEM_OF_URI.get(uri, uri) for uri in encoded.dictionary.to_pylist()]
+        names = [_SYSTEM_OF_URI.get(uri, uri) for uri in encoded.dictionary.to_pylist()]
         return pa.array(names, pa.string()).take(encoded.indices)
 
     def flags(self) -> pa.Array:

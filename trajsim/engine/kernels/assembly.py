@@ -105,17 +105,34 @@ def _latest_procedure(
 def _end_encounter(
     events: NDArray[np.void],
     details: NDArray[np.void],
-    roles: NDArray[np.uint8],
+    procedures: NDArray[np.int64],
     lo: int,
     i: int,
     discharges: NDArray[np.bool_],
 ) -> None:
     """Sets the stop of an encounter that is ended by event i, and its discharge."""
     e = lo + events[i]["ref"]
-    stop = max(details[e]["stop"], events[i]["time"])
-    details[e]["stop"] = max(stop, _latest_procedure(events, details, roles, lo, i, events[i]["ref"]))
+    details[e]["stop"] = max(details[e]["stop"], events[i]["time"], procedures[e])
     if discharges[events[i]["state"]]:
         details[e]["other"] = events[i]["state"]
+
+
+@njit(cache=True, nogil=True)
+def _end_entry(
+    events: NDArray[np.void],
+    details: NDArray[np.void],
+    procedures: NDArray[np.int64],
+    roles: NDArray[np.uint8],
+    lo: int,
+    i: int,
+) -> None:
+    """Sets the stop of an entry that is ended by event i; the latest end counts."""
+    entry = lo + events[i]["ref"]
+    details[entry]["stop"] = events[i]["time"]
+    details[entry]["stop_kind"] = events[i]["kind"]
+    encounter = events[entry]["encounter"]
+    if roles[events[entry]["kind"]] == ROLE_PROCEDURE and encounter >= 0:
+        procedures[lo + encounter] = _latest_procedure(events, details, roles, lo, i, encounter)
 
 
 @njit(cache=True, nogil=True)
@@ -200,6 +217,7 @@ def _resolve_log(
     lengths: NDArray[np.int64],
     chronic: int,
     administered: int,
+    procedures: NDArray[np.int64],
     merges: NDArray[np.int64],
     n_merges: int,
 ) -> int:
@@ -222,10 +240,14 @@ def _resolve_log(
         details[i]["tag"] = events[i]["tag"]
         _begin(events, details, i, role, lengths, prescribes, administered)
         if role == ROLE_ENCOUNTER_END:
-            _end_encounter(events, details, roles, lo, i, discharges)
+            _end_encounter(events, details, procedures, lo, i, discharges)
+        elif role == ROLE_ENCOUNTER:
+            procedures[i] = OPEN
+        elif role == ROLE_PROCEDURE and events[i]["encounter"] >= 0:
+            e = lo + events[i]["encounter"]
+            procedures[e] = max(procedures[e], details[i]["stop"])
         elif role == ROLE_END:
-            details[lo + events[i]["ref"]]["stop"] = events[i]["time"]
-            details[lo + events[i]["ref"]]["stop_kind"] = events[i]["kind"]
+            _end_entry(events, details, procedures, roles, lo, i)
         elif role in (ROLE_MEDICATION_AGAIN, ROLE_CAREPLAN_AGAIN):
             _again(events, details, lo, i, role, prescribes, chronic)
         if _merges(events, lo, i, role, lists):
@@ -341,6 +363,7 @@ def resolve(
     chronic: int,
     administered: int,
     details: NDArray[np.void],
+    procedures: NDArray[np.int64],
     replacement: NDArray[np.int32],
     merges: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -363,7 +386,8 @@ def resolve(
         chronic: Bit of a medication's tag.
         administered: Bit of a medication's tag.
         details: Out.
-        replacement: Scratch, one an event.
+        procedures: Scratch, one an event: latest stop of the procedures of an encounter so far.
+        replacement: Scratch, one an event: the encounter that takes the place of one that is dropped.
         merges: Out: events that may extend the lists of an entry, in order.
         counts: Out: rows by patient and table.
         tallies: Out: what was dropped or moved.
@@ -380,7 +404,7 @@ def resolve(
             death = max(events[deaths[patient]]["time"], birth_ms[patient])
         n_merges = _resolve_log(
             events, details, lo, hi, roles, streams, lists, prescribes, discharges, lengths, chronic, administered,
-            merges, n_merges,
+            procedures, merges, n_merges,
         )  # fmt: skip
         first = _keep_log(
             events, details, lo, hi, roles, tables, birth_ms[patient], death, deaths[patient], replacement, tallies
