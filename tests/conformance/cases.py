@@ -1,7 +1,8 @@
 """Conformance cases: reading them, living them, comparing what came out with what the case expects.
 
-The format is that of the shared cases (the README beside them, and docs of our own cases in this folder). Everything that
-is expected comes from the files; what a file says and this reader does not know is an error, never ignored.
+The format is that of the shared cases (the README beside them); `README.md` in this folder says what our own cases add.
+Everything that is expected comes from the files; what a file says and this reader does not know is an error, never
+ignored.
 """
 
 import json
@@ -213,7 +214,7 @@ def _exact(case: Case, lived: Lived) -> Iterator[str]:
         yield from _unlike(key, wanted, result[key])
 
 
-def _unlike(path: str, wanted: Any, got: Any) -> Iterator[str]:
+def _unlike(path: str, wanted: object, got: object) -> Iterator[str]:
     """Differences of two JSON values; absent and null are alike."""
     if isinstance(wanted, dict) and isinstance(got, dict):
         for key in sorted(set(wanted) | set(got)):
@@ -232,12 +233,12 @@ def _unlike(path: str, wanted: Any, got: Any) -> Iterator[str]:
         yield f"{path}: expected {_short(wanted)}, got {_short(got)}"
 
 
-def _sort_key(value: Any) -> str:
+def _sort_key(value: object) -> str:
     codes = value.get("codes") if isinstance(value, dict) else value
     return json.dumps(codes, sort_keys=True)
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = json.dumps(value)
     return text if len(text) < 300 else text[:300] + " ..."
 

@@ -76,7 +76,7 @@ def attributes_of(life: Life) -> Record:
     return {name: _attribute(value, life) for name, value in life.attributes.items() if name.startswith("t_")}
 
 
-def _attribute(value: object, life: Life) -> Any:
+def _attribute(value: object, life: Life) -> object:
     if isinstance(value, EntryRef):
         assert int(life.events[value.event]["kind"]) == value.kind, "an attribute names the kind of its entry"
         return {"record": ENTRY_KIND_NAMES[value.kind]}
@@ -261,7 +261,7 @@ class _LogReader:
         else:
             self._children.setdefault(parent, []).append((int(row["encounter"]), record))
 
-    def _value(self, row: NDArray[np.void]) -> Any:
+    def _value(self, row: NDArray[np.void]) -> object:
         kind, value = ValueKind(int(row["tag"])), float(row["value"])
         if kind == ValueKind.NUMBER:
             return value

@@ -1,4 +1,7 @@
-"""The tests by which a statistical case is compared, each at p = 0.0001: chi-square, Kolmogorov-Smirnov, 5 standard errors."""
+"""The tests by which a statistical case is compared, each at p = 0.0001.
+
+Chi-square, Kolmogorov-Smirnov, and 5 standard errors.
+"""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -43,7 +46,7 @@ def kolmogorov_p(scaled: float) -> float:
     """Upper tail of the Kolmogorov distribution of sqrt(n m / (n + m)) * D."""
     if scaled < 0.2:
         return 1.0
-    total = sum((-1) ** (k - 1) * math.exp(-2.0 * k * k * scaled * scaled) for k in range(1, 101))
+    total = sum((1.0 if k % 2 else -1.0) * math.exp(-2.0 * k * k * scaled * scaled) for k in range(1, 101))
     return min(max(2.0 * total, 0.0), 1.0)
 
 

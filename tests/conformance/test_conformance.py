@@ -1,7 +1,7 @@
 """Every conformance case on the reference interpreter and on the virtual machine.
 
-``pytest tests/conformance --cases DIR`` runs the case folders below DIR; without it our own cases run, and the shared ones
-where they are there.
+``pytest tests/conformance --cases DIR`` runs the case folders below DIR; without it our own cases run, and the shared
+ones where they are there.
 """
 
 import functools
