@@ -1,138 +1,255 @@
-"""Runs a program over a cohort: chunks, threads, growth of buffers, faults.
+"""Runs a program over a cohort: chunks, threads, progress, and single lives.
 
 A life is a pure function of (seed, patient, modules, options); how the work is cut changes no byte.
 """
 
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from trajsim.engine.assemble import Assembler, AssemblyReport
+from trajsim.engine.compile import compile_modules
 from trajsim.engine.events import EVENT_DTYPE, Catalogue
 from trajsim.engine.history import history_of
-from trajsim.engine.kernels.vm import run_chunk
 from trajsim.engine.life import AttributeValue, EntryRef, Life, Placeholder, Series
-from trajsim.engine.opcodes import ExitStatus, Tag
-from trajsim.engine.options import SimulationOptions
-from trajsim.engine.program import ENCOUNTER_DTYPE, LOG_DTYPE, Program, patient_dtype
-from trajsim.errors import ConfigError, EngineFault
+from trajsim.engine.machine import Inputs, Machine
+from trajsim.engine.metrics import StateMetrics
+from trajsim.engine.opcodes import Tag
+from trajsim.engine.options import PerformanceOptions, SimulationOptions
+from trajsim.engine.program import Program
+from trajsim.errors import ConfigError
 from trajsim.gmf.model import ModuleSet
 from trajsim.population.cohort import Cohort
-
-_PERSON_DTYPE = np.dtype([("birth", np.int64), ("death", np.int64), ("patient", np.uint64)], align=True)
-_KIND_TAGS = {"number": Tag.NUMBER, "integer": Tag.INTEGER, "boolean": Tag.BOOLEAN, "text": Tag.STRING}
+from trajsim.records.table import Records, concat
 
 
-class Inputs:
-    """A cohort in the form that the kernels take."""
-
-    def __init__(self, program: Program, cohort: Cohort) -> None:
-        """Fills arrays for the attributes and signs that some module mentions."""
-        n = len(cohort)
-        self.people = np.zeros(n, dtype=_PERSON_DTYPE).view(np.recarray)
-        self.people.patient = cohort.patient_id
-        self.people.birth = cohort.birth_ms
-        self.people.death = cohort.death_ms
-        columns = [
-            (program.attribute_index[name], column)
-            for name, column in cohort.attributes.items()
-            if name in program.attribute_index
-        ]
-        self.slots = np.array([slot for slot, _ in columns], dtype=np.int64)
-        self.tags = np.array([int(_KIND_TAGS[column.kind]) for _, column in columns], dtype=np.int64)
-        self.values = np.zeros((n, len(columns)), dtype=np.float64)
-        for position, (_, column) in enumerate(columns):
-            if column.kind == "text":
-                indexes = np.array([_text_index(program, text) for text in column.categories], dtype=np.float64)
-                self.values[:, position] = indexes[column.values]
-            else:
-                self.values[:, position] = column.values
-        signs = [
-            (program.signs.index(name), value) for name, value in cohort.vital_signs.items() if name in program.signs
-        ]
-        self.sign_slots = np.array([slot for slot, _ in signs], dtype=np.int64)
-        self.sign_values = np.array([value for _, value in signs], dtype=np.float64)
-
-
-def _text_index(program: Program, text: str) -> int:
-    if text not in program.string_index:
-        msg = f"the program was compiled without the text {text!r}, which an attribute of the cohort holds"
-        raise ConfigError(msg, hint="compile with texts=cohort.texts()")
-    return program.string_index[text]
-
-
-class Machine:
-    """One patient record and its buffers: what one thread needs to run lives, one after the other.
+@dataclass(frozen=True, eq=False)
+class Patient:
+    """One simulated patient.
 
     Attributes:
-        events: The event buffer; grows when a life needs more.
+        patient_id: The number that, with the seed, decides the life.
+        records: Records of this patient alone.
     """
 
-    def __init__(self, program: Program, options: SimulationOptions, *, logging: bool = False, rows: int = 1 << 16) -> None:
-        """Makes the buffers."""
-        self.program = program
-        self.record = np.zeros(1, dtype=patient_dtype(program.capacity)).view(np.recarray)
-        x = self.record[0]
-        x.seed_low = options.seed & 0xFFFFFFFF
-        x.seed_high = options.seed >> 32
-        x.end = options.end_ms
-        x.step = options.time_step_ms
-        x.budget = options.step_budget
-        x.logging = int(logging)
-        x.phase = -1
-        rows = max(rows, 2 * int(program.header[0].max_rows))
-        self.events = np.zeros(rows, dtype=EVENT_DTYPE).view(np.recarray)
-        self.encounters = np.zeros(1024, dtype=ENCOUNTER_DTYPE).view(np.recarray)
-        self.log = np.zeros(1 << 16 if logging else 1, dtype=LOG_DTYPE).view(np.recarray)
+    patient_id: int
+    records: Records
 
-    def run(self, inputs: Inputs, first: int, last: int, offsets: NDArray[np.int64]) -> int:
-        """Runs patients from `first`; returns how far it came (with a visit log, one patient at a time).
+    def __getitem__(self, table: str) -> pd.DataFrame:
+        """One table of this patient as a data frame, for example ``patient["conditions"]``."""
+        return self.records.to_pandas(table)
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """A run of patients whose lives are finished.
+
+    Attributes:
+        start: Position of its first patient in the cohort.
+        cohort: The patients.
+        records: Their records.
+        report: What assembly left out or the engine coerced.
+    """
+
+    start: int
+    cohort: Cohort
+    records: Records
+    report: AssemblyReport
+
+
+@dataclass(frozen=True, eq=False)
+class Lives:
+    """Raw logs of a run of patients: patient i has events offsets[i] ... offsets[i + 1] - 1."""
+
+    start: int
+    events: NDArray[np.void]
+    offsets: NDArray[np.int64]
+
+
+class Run:
+    """A simulation that has not happened yet: lives are made when they are asked for.
+
+    Iterate it for patients, `shards` for Records in pieces, `records` for all at once (small runs).
+
+    Guarantees:
+        Threads, chunk size and shard size change no byte. (tests/property/test_determinism.py)
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        cohort: Cohort,
+        options: SimulationOptions,
+        performance: PerformanceOptions,
+        metrics: StateMetrics | None,
+        on_progress: Callable[[int], None] | None,
+    ) -> None:
+        """See `simulate`."""
+        self.program = program
+        self.cohort = cohort
+        self.options = options
+        self.performance = performance
+        self.metrics = metrics
+        self._on_progress = on_progress
+        self._stop = threading.Event()
+        self._local = threading.local()
+        self._assembler = Assembler(program.catalogue)
+
+    def __iter__(self) -> Iterator[Patient]:
+        """Yields patients one after the other; memory holds one chunk."""
+        for shard in self.shards(self.performance.chunk_size):
+            for patient_id in shard.cohort.patient_id:
+                yield Patient(int(patient_id), shard.records.patient(int(patient_id)))
+
+    def records(self) -> Records:
+        """All Records at once."""
+        return concat([shard.records for shard in self.shards(max(len(self.cohort), 1))])
+
+    def shards(self, size: int = 1_000) -> Iterator[Shard]:
+        """Yields Records of `size` patients at a time, in order.
 
         Raises:
-            EngineFault: A module spun, or submodules nest too deep.
+            ConfigError: `size` is not positive.
+            EngineFault: A life could not be finished.
         """
-        position = first
-        while position < last:
-            status, position = run_chunk(
-                *self.program.arrays, self.record, self.events, self.encounters, self.log,
-                inputs.people, offsets, inputs.slots, inputs.tags, inputs.values,
-                inputs.sign_slots, inputs.sign_values, position, last,
-            )  # fmt: skip
-            if status == ExitStatus.FULL:
-                self._grow()
-            elif status != ExitStatus.DONE:
-                self._fault(ExitStatus(status))
-            elif self.record[0].logging:
-                return position
-        return position
+        if size < 1:
+            msg = f"shard size must be positive, got {size}"
+            raise ConfigError(msg)
+        pieces: list[tuple[int, int, Records, AssemblyReport]] = []
+        for piece in self._in_order(size):
+            pieces.append(piece)
+            first, last = pieces[0][0], piece[1]
+            if last == len(self.cohort) or last - first == size:
+                report = AssemblyReport()
+                for _, _, _, part in pieces:
+                    report = report + part
+                yield Shard(
+                    first, self.cohort.rows(first, last), concat([records for _, _, records, _ in pieces]), report
+                )
+                pieces = []
 
-    def _grow(self) -> None:
-        """Doubles whatever is (nearly) full; the life goes on where it stopped."""
-        x = self.record[0]
-        if len(self.events) - x.e0 - x.n_events < self.program.header[0].max_rows:
-            self.events = _doubled(self.events)
-        if len(self.encounters) - x.n_encounters < 8:
-            self.encounters = _doubled(self.encounters)
-        if x.logging and len(self.log) - x.n_log < 128:
-            self.log = _doubled(self.log)
+    def lives(self) -> Iterator[Lives]:
+        """Yields raw logs, chunk by chunk, in order: for benchmarks and comparisons."""
+        for start, stop in self._chunks(max(len(self.cohort), 1)):
+            lives = self._simulate(start, stop)
+            yield Lives(lives.start, lives.events.copy(), lives.offsets)
 
-    def _fault(self, status: ExitStatus) -> None:
-        x = self.record[0]
-        x.phase = -1
-        source = self.program.catalogue.sources[int(x.state)]
-        top = self.program.catalogue.streams[int(x.mi) + 2]
-        raise EngineFault(
-            status.sentence,
-            module=source.module if source.module == top else f"{top} > {source.module}",
-            state=source.state,
-            patient_id=int(x.patient_low) | int(x.patient_high) << 32,
-            time_ms=int(x.t),
-            hint="let time pass in the cycle (a Delay), or leave it by a condition that becomes true",
+    def _chunks(self, size: int) -> Iterator[tuple[int, int]]:
+        """Pieces of work; none crosses the border of a shard."""
+        n, step = len(self.cohort), self.performance.chunk_size
+        for shard in range(0, n, size):
+            end = min(shard + size, n)
+            for start in range(shard, end, step):
+                yield start, min(start + step, end)
+
+    def _in_order(self, size: int) -> Iterator[tuple[int, int, Records, AssemblyReport]]:
+        chunks = self._chunks(size)
+        threads = self.performance.threads
+        if threads == 1:
+            for start, stop in chunks:
+                yield self._assemble(start, stop)
+            return
+        pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="trajsim")
+        waiting: list[Future[tuple[int, int, Records, AssemblyReport]]] = []
+        try:
+            for start, stop in chunks:
+                waiting.append(pool.submit(self._assemble, start, stop))
+                while len(waiting) > 2 * threads:
+                    yield self._first(waiting)
+            while waiting:
+                yield self._first(waiting)
+        finally:
+            self._stop.set()
+            for future in waiting:
+                future.cancel()
+            pool.shutdown(wait=True)
+            self._stop.clear()
+
+    @staticmethod
+    def _first(
+        waiting: list[Future[tuple[int, int, Records, AssemblyReport]]],
+    ) -> tuple[int, int, Records, AssemblyReport]:
+        """The oldest piece; waits in slices, so that Ctrl-C is heard."""
+        oldest = waiting.pop(0)
+        while not oldest.done():
+            wait([oldest], timeout=0.2, return_when=FIRST_COMPLETED)
+        return oldest.result()
+
+    def _machine(self) -> Machine:
+        machine = getattr(self._local, "machine", None)
+        if machine is None:
+            machine = Machine(self.program, self.options, logging=self.metrics is not None)
+            self._local.machine = machine
+        return machine
+
+    def _simulate(self, start: int, stop: int) -> Lives:
+        cohort = self.cohort.rows(start, stop)
+        n = stop - start
+        inputs = Inputs(self.program, cohort)
+        offsets = np.zeros(n + 1, dtype=np.int64)
+        machine = self._machine()
+        position = 0
+        while position < n and not self._stop.is_set():
+            before = position
+            position = machine.run(inputs, position, n, offsets)
+            if self.metrics is not None:
+                self.metrics.add(machine, before)
+        return Lives(start, machine.events[: offsets[position]], offsets[: position + 1])
+
+    def _assemble(self, start: int, stop: int) -> tuple[int, int, Records, AssemblyReport]:
+        lives = self._simulate(start, stop)
+        if len(lives.offsets) != stop - start + 1:  # the run was stopped
+            return start, stop, Records({}), AssemblyReport()
+        cohort = self.cohort.rows(start, stop)
+        assembly = self._assembler.assemble(
+            np.asarray(lives.events).view(np.ndarray), lives.offsets, cohort, end_ms=self.options.end_ms
         )
+        if self._on_progress is not None:
+            self._on_progress(stop - start)
+        return start, stop, assembly.records, assembly.report
 
 
-def _doubled(array: NDArray[np.void]) -> np.recarray:
-    grown = np.zeros(2 * len(array), dtype=array.dtype)
-    grown[: len(array)] = array
-    return grown.view(np.recarray)
+def simulate(
+    program: Program | ModuleSet,
+    cohort: Cohort,
+    options: SimulationOptions,
+    *,
+    performance: PerformanceOptions | None = None,
+    metrics: StateMetrics | None = None,
+    on_progress: Callable[[int], None] | None = None,
+) -> Run:
+    """Prepares the simulation of a cohort.
+
+    Args:
+        program: Compiled modules, or modules to compile.
+        cohort: Who lives; see `trajsim.population.build.build_cohort`.
+        options: What the result depends on.
+        performance: What only speed depends on.
+        metrics: Counts visits and transitions of every state on the way (slower).
+        on_progress: Called with a number of patients whenever so many more are finished, from any thread.
+
+    Returns:
+        A lazy run.
+
+    Raises:
+        ConfigError: The cohort holds texts that the program was not compiled with.
+
+    Guarantees:
+        The life of a patient depends on seed, patient id, modules and options alone. (tests/property/test_determinism.py)
+
+    Example:
+        >>> run = simulate(load_modules(bundled_modules_root()), cohort, SimulationOptions(seed=7, end_ms=END))
+        >>> for patient in run:
+        ...     print(patient.patient_id, len(patient["encounters"]))
+    """
+    if isinstance(program, ModuleSet):
+        program = compile_modules(program, texts=cohort.texts())
+    return Run(program, cohort, options, performance or PerformanceOptions(), metrics, on_progress)
 
 
 def simulate_life(
@@ -146,8 +263,6 @@ def simulate_life(
     program: Program | None = None,
 ) -> Life:
     """Runs one patient on the virtual machine and returns the whole life (see `trajsim.engine.reference`)."""
-    from trajsim.engine.compile import compile_modules  # noqa: PLC0415
-
     if program is None:
         program = compile_modules(modules, catalogue=catalogue)
     cohort = cohort.rows(row, row + 1)

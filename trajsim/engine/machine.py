@@ -1,0 +1,133 @@
+"""One patient record and its buffers: what a thread needs to run lives, and what it does when a life must stop.
+
+The virtual machine stops in the middle of a life when a buffer is full; the buffer grows, and the life goes on as if nothing
+had happened.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajsim.engine.events import EVENT_DTYPE
+from trajsim.engine.kernels.vm import run_chunk
+from trajsim.engine.opcodes import ExitStatus, Tag
+from trajsim.engine.options import SimulationOptions
+from trajsim.engine.program import ENCOUNTER_DTYPE, LOG_DTYPE, Program, patient_dtype
+from trajsim.errors import ConfigError, EngineFault
+from trajsim.population.cohort import Cohort
+
+_PERSON_DTYPE = np.dtype([("birth", np.int64), ("death", np.int64), ("patient", np.uint64)], align=True)
+_KIND_TAGS = {"number": Tag.NUMBER, "integer": Tag.INTEGER, "boolean": Tag.BOOLEAN, "text": Tag.STRING}
+
+
+class Inputs:
+    """A cohort in the form that the kernels take."""
+
+    def __init__(self, program: Program, cohort: Cohort) -> None:
+        """Fills arrays for the attributes and signs that some module mentions."""
+        n = len(cohort)
+        self.people = np.zeros(n, dtype=_PERSON_DTYPE).view(np.recarray)
+        self.people.patient = cohort.patient_id
+        self.people.birth = cohort.birth_ms
+        self.people.death = cohort.death_ms
+        columns = [
+            (program.attribute_index[name], column)
+            for name, column in cohort.attributes.items()
+            if name in program.attribute_index
+        ]
+        self.slots = np.array([slot for slot, _ in columns], dtype=np.int64)
+        self.tags = np.array([int(_KIND_TAGS[column.kind]) for _, column in columns], dtype=np.int64)
+        self.values = np.zeros((n, len(columns)), dtype=np.float64)
+        for position, (_, column) in enumerate(columns):
+            if column.kind == "text":
+                indexes = np.array([_text_index(program, text) for text in column.categories], dtype=np.float64)
+                self.values[:, position] = indexes[column.values]
+            else:
+                self.values[:, position] = column.values
+        signs = [
+            (program.signs.index(name), value) for name, value in cohort.vital_signs.items() if name in program.signs
+        ]
+        self.sign_slots = np.array([slot for slot, _ in signs], dtype=np.int64)
+        self.sign_values = np.array([value for _, value in signs], dtype=np.float64)
+
+
+def _text_index(program: Program, text: str) -> int:
+    if text not in program.string_index:
+        msg = f"the program was compiled without the text {text!r}, which an attribute of the cohort holds"
+        raise ConfigError(msg, hint="compile with texts=cohort.texts()")
+    return program.string_index[text]
+
+
+class Machine:
+    """One patient record and its buffers: what one thread needs to run lives, one after the other.
+
+    Attributes:
+        events: The event buffer; grows when a life needs more.
+    """
+
+    def __init__(self, program: Program, options: SimulationOptions, *, logging: bool = False, rows: int = 1 << 16) -> None:
+        """Makes the buffers."""
+        self.program = program
+        self.record = np.zeros(1, dtype=patient_dtype(program.capacity)).view(np.recarray)
+        x = self.record[0]
+        x.seed_low = options.seed & 0xFFFFFFFF
+        x.seed_high = options.seed >> 32
+        x.end = options.end_ms
+        x.step = options.time_step_ms
+        x.budget = options.step_budget
+        x.logging = int(logging)
+        x.phase = -1
+        rows = max(rows, 2 * int(program.header[0].max_rows))
+        self.events = np.zeros(rows, dtype=EVENT_DTYPE).view(np.recarray)
+        self.encounters = np.zeros(1024, dtype=ENCOUNTER_DTYPE).view(np.recarray)
+        self.log = np.zeros(1 << 16 if logging else 1, dtype=LOG_DTYPE).view(np.recarray)
+
+    def run(self, inputs: Inputs, first: int, last: int, offsets: NDArray[np.int64]) -> int:
+        """Runs patients from `first`; returns how far it came (with a visit log, one patient at a time).
+
+        Raises:
+            EngineFault: A module spun, or submodules nest too deep.
+        """
+        position = first
+        while position < last:
+            status, position = run_chunk(
+                *self.program.arrays, self.record, self.events, self.encounters, self.log,
+                inputs.people, offsets, inputs.slots, inputs.tags, inputs.values,
+                inputs.sign_slots, inputs.sign_values, position, last,
+            )  # fmt: skip
+            if status == ExitStatus.FULL:
+                self._grow()
+            elif status != ExitStatus.DONE:
+                self._fault(ExitStatus(status))
+            elif self.record[0].logging:
+                return position
+        return position
+
+    def _grow(self) -> None:
+        """Doubles whatever is (nearly) full; the life goes on where it stopped."""
+        x = self.record[0]
+        if len(self.events) - x.e0 - x.n_events < self.program.header[0].max_rows:
+            self.events = _doubled(self.events)
+        if len(self.encounters) - x.n_encounters < 8:
+            self.encounters = _doubled(self.encounters)
+        if x.logging and len(self.log) - x.n_log < 128:
+            self.log = _doubled(self.log)
+
+    def _fault(self, status: ExitStatus) -> None:
+        x = self.record[0]
+        x.phase = -1
+        source = self.program.catalogue.sources[int(x.state)]
+        top = self.program.catalogue.streams[int(x.mi) + 2]
+        raise EngineFault(
+            status.sentence,
+            module=source.module if source.module == top else f"{top} > {source.module}",
+            state=source.state,
+            patient_id=int(x.patient_low) | int(x.patient_high) << 32,
+            time_ms=int(x.t),
+            hint="let time pass in the cycle (a Delay), or leave it by a condition that becomes true",
+        )
+
+
+def _doubled(array: NDArray[np.void]) -> np.recarray:
+    grown = np.zeros(2 * len(array), dtype=array.dtype)
+    grown[: len(array)] = array
+    return grown.view(np.recarray)
