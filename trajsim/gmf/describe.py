@@ -192,7 +192,9 @@ def describe_transition(transition: Transition | None) -> list[Arrow]:
     return []
 
 
-def _distributed(options: Sequence[DistributedOption], condition: str | None = None) -> list[Arrow]:
+def _distributed(
+    options: Sequence[DistributedOption], prefix: str | None = None, condition: str | None = None
+) -> list[Arrow]:
     arrows = []
     for option in options:
         chance = option.distribution
@@ -200,7 +202,7 @@ def _distributed(options: Sequence[DistributedOption], condition: str | None = N
             words, probability = f"chance {chance.attribute} (else {_percent(chance.default)})", None
         else:
             words, probability = _percent(chance), chance
-        label = words if condition is None else f"{condition}: {words}"
+        label = words if prefix is None else f"{prefix}: {words}"
         arrows.append(Arrow(target=option.transition, label=label, condition=condition, probability=probability))
     return arrows
 
@@ -227,7 +229,7 @@ def _complex(transition: ComplexTransition) -> list[Arrow]:
         label, words = _condition_label(option.condition, is_last=index == last)
         prefix = None if last == 0 else label
         if option.distributions:
-            arrows += _distributed(option.distributions, prefix)
+            arrows += _distributed(option.distributions, prefix, words)
         elif option.transition is not None:
             arrows.append(Arrow(target=option.transition, label=prefix or "", condition=words))
     return arrows

@@ -133,7 +133,11 @@ def test_missing_column_is_reported_at_the_state_that_needs_it(tmp_path: Path) -
 
 
 def test_modules_that_call_each_other_are_refused(tmp_path: Path) -> None:
-    files: dict[str, Json | str] = {"a.json": caller("s/one"), "s/one.json": caller("s/two"), "s/two.json": caller("s/one")}
+    files: dict[str, Json | str] = {
+        "a.json": caller("s/one"),
+        "s/one.json": caller("s/two"),
+        "s/two.json": caller("s/one"),
+    }
     lines = faults(write_modules(tmp_path, files))
     assert [line.split(":")[0] for line in lines] == ["s/one.json", "s/two.json"]
     assert all("GMF210" in line for line in lines)

@@ -18,7 +18,7 @@ ASTHMA = Code("SNOMED-CT", "195967001", "Asthma")
 _BODY: Json = {"codes": [CODE], "category": "laboratory", "unit": "mg/dL", "range": {"low": 1, "high": 2}}
 _ASTHMA_BODY = ObservationBody(codes=(ASTHMA,), category="laboratory", unit="mg/dL", range=Range(1.0, 2.0))
 _UNIFORM: Json = {"kind": "UNIFORM", "parameters": {"low": 1, "high": 5}, "round": True}
-_UNIFORM_PARSED = Distribution("UNIFORM", True, low=1.0, high=5.0)
+_UNIFORM_PARSED = Distribution("UNIFORM", round=True, low=1.0, high=5.0)
 
 _FULL: dict[str, tuple[Json, dict[str, Any]]] = {
     "Initial": ({}, {}),
@@ -227,7 +227,7 @@ def test_condition_type_decodes(tree: Json, expected: model.Condition) -> None:
     assert state.allow == expected
 
 
-def transition_of(**transition: Any) -> model.Transition | None:
+def transition_of(**transition: object) -> model.Transition | None:
     module, findings = parse_json(module_json({"It": {"type": "Simple", **transition}}))
     assert module is not None, [finding.render() for finding in findings]
     return module.states["It"].transition

@@ -66,7 +66,9 @@ def test_cure_of_the_page_is_silent(rule_id: str, tmp_path: Path) -> None:
 def test_index_lists_every_rule_and_no_other() -> None:
     index = (PAGES / "index.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| \[(GMF\d+)\]\((GMF\d+)\.md\) \| (\w+) \| (.*) \|$", index, re.MULTILINE)
-    assert listed == [(rule.id, rule.id, rule.severity, rule.title) for rule in sorted(RULES.values(), key=lambda r: r.id)]
+    assert listed == [
+        (rule.id, rule.id, rule.severity, rule.title) for rule in sorted(RULES.values(), key=lambda r: r.id)
+    ]
     assert sorted(path.stem for path in PAGES.glob("GMF*.md")) == sorted(RULES)
 
 

@@ -3,17 +3,16 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
+from trajsim.codes import is_valid_loinc, is_valid_snomed, system_uri
+from trajsim.codes.systems import SYSTEM_URIS
+from trajsim.errors import ConfigError
 from trajsim.gmf import model
 from trajsim.gmf.findings import Finding, did_you_mean
 from trajsim.gmf.model import Code, Module, State
 from trajsim.gmf.rules.rule import Subject, warning
 from trajsim.gmf.walk import Steps, codes
-
-CODE_SYSTEMS = (
-    "SNOMED-CT", "LOINC", "RxNorm", "CVX", "NUBC", "DICOM-DCM", "DICOM-SOP", "NullFlavor", "ICD10", "ICD10-CM",
-    "ICD-10-CM", "ICD10-PCS", "ICD-10-PCS", "ICD9", "ICD-9-CM", "CPT", "HCPCS", "NDC", "CDT", "UCUM",
-)  # fmt: skip
 
 SNOMED_DIGIT = warning(
     "GMF401",
@@ -62,7 +61,6 @@ _FORM = {
     "RxNorm": re.compile(r"\d{1,8}\Z"),
     "CVX": re.compile(r"\d{1,3}\Z"),
 }
-_VERHOEFF_PERMUTATION = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
 
 Place = tuple[Module, State, Steps]
 
@@ -90,8 +88,8 @@ def check(subject: Subject) -> Iterator[Finding]:
 
 
 def _one_code(module: Module, state: State, steps: Steps, code: Code) -> Iterator[Finding]:
-    if code.system not in CODE_SYSTEMS:
-        near = did_you_mean(code.system, CODE_SYSTEMS)
+    if not _is_known(code.system):
+        near = did_you_mean(code.system, SYSTEM_URIS)
         message = f"code system {code.system!r}{near}"
         yield UNKNOWN_SYSTEM.at_state(module, state.name, (*steps, "system"), message)
     form = _FORM.get(code.system)
@@ -107,39 +105,11 @@ def _one_code(module: Module, state: State, steps: Steps, code: Code) -> Iterato
         yield LOINC_DIGIT.at_state(module, state.name, place, message)
 
 
-def is_valid_snomed(code: str) -> bool:
-    """Whether the last digit is the Verhoeff check digit of the rest.
-
-    Source: Verhoeff (1969), Error detecting decimal codes; SNOMED CT release file specification, check digit.
-    """
-    check = 0
-    for position, digit in enumerate(reversed(code)):
-        value = int(digit)
-        for _ in range(position % 8):
-            value = _VERHOEFF_PERMUTATION[value]
-        check = _dihedral(check, value)
-    return check == 0
-
-
-def _dihedral(left: int, right: int) -> int:
-    """Product in the dihedral group of order 10: 0 to 4 are rotations, 5 to 9 reflections."""
-    if left < 5:
-        return (left + right) % 5 if right < 5 else 5 + (left + right) % 5
-    return 5 + (left - right) % 5 if right < 5 else (left - right) % 5
-
-
-def is_valid_loinc(code: str) -> bool:
-    """Whether the digit after the hyphen is the modulus-10 check digit of the number before it.
-
-    Answers and parts (``LA``, ``LP``) count as valid: their digit follows another rule.
-
-    Source: LOINC Users' Guide, appendix on the check digit.
-    """
-    number, _, given = code.rpartition("-")
-    if not number.isdigit():
-        return True
-    total = 0
-    for position, digit in enumerate(reversed(number)):
-        value = int(digit) * (2 if position % 2 == 0 else 1)
-        total += value // 10 + value % 10
-    return (10 - total % 10) % 10 == int(given)
+@cache
+def _is_known(system: str) -> bool:
+    """Whether `trajsim.codes` has an address for a code system."""
+    try:
+        system_uri(system)
+    except ConfigError:
+        return False
+    return True
