@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from trajsim.cli import later
 from trajsim.errors import ConfigError
+from trajsim.units import us_from_ms
 
 if TYPE_CHECKING:  # `trajsim --help` loads neither Arrow nor FHIR
     from trajsim.records.table import Records
@@ -61,6 +62,22 @@ def growing_files(formats: Sequence[str]) -> dict[str, bytes]:
     from trajsim.records.csv_layout import HEADERS
 
     return {_csv_path(kind): (",".join(names) + "\n").encode() for kind, names in HEADERS.items()}
+
+
+def write_set_files(formats: Sequence[str], root: Path, *, seed: int, end_ms: int) -> list[Path]:
+    """Writes the files that describe all shards of a format together, and names them.
+
+    Args:
+        formats: Names as `parse_formats` returns them.
+        root: The run's folder, all shards in it.
+        seed: Run seed.
+        end_ms: End of the run, milliseconds since 1970-01-01 UTC.
+    """
+    if "fhir-ndjson" not in formats:
+        return []
+    from fhir_export import FhirExporter
+
+    return [FhirExporter(seed=seed).finish_ndjson(root / "fhir-ndjson", end_us=us_from_ms(end_ms))]
 
 
 def _csv_path(kind: str) -> str:

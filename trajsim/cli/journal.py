@@ -6,7 +6,6 @@ a kill has no end of line and counts as never written.
 
 import os
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -23,14 +22,14 @@ class ShardEntry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         files: The files that belong to it alone.
         appended: Length of every shared file (CSV) after its rows were added, by path.
         counts: What it holds.
-        extra: What else the run needs of it at the end, by name (state metrics).
+        has_total: Whether totals of all shards up to this one were kept beside the journal (state metrics).
     """
 
     shard: int
     files: list[FileRecord]
     appended: dict[str, int]
     counts: Counts
-    extra: dict[str, Any]
+    has_total: bool
 
 
 class Journal:

@@ -129,17 +129,19 @@ class LifeOptions:
             ConfigError: An unknown state or city, ages out of range, an offset file that cannot be read.
         """
         from trajsim.population.options import PopulationOptions
+        from trajsim.population.tables import MAX_AGE
 
-        ages = {} if self.age is None else {"age_low": self.age[0], "age_high": self.age[1]}
+        low, high = self.age or (0, MAX_AGE)
         return PopulationOptions(
             end_ms=ms_from_iso(self.end),
             start_ms=None if self.start is None else ms_from_iso(self.start),
+            age_low=low,
+            age_high=high,
             sex=self.sex,
             states=None if self.state is None else (self.state,),
             cities=None if self.city is None else (self.city,),
             mortality="life-table" if self.mortality == "life-table" else "modules-only",
             mortality_offset=self._offset(),
-            **ages,
         )
 
     def simulation(self) -> "SimulationOptions":

@@ -6,24 +6,36 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+import orjson
 import typer
 
 from trajsim.cli.console import complain, count, duration, say, show, size
 from trajsim.cli.disk import free_bytes, is_surely_enough, require_space
-from trajsim.cli.formats import growing_files, shard_writers
+from trajsim.cli.formats import growing_files, shard_writers, write_set_files
 from trajsim.cli.progress import PatientProgress
 from trajsim.cli.request import RunRequest
-from trajsim.cli.run_folder import Claim, RunFolder, StagedShard, finished_run, missing_files, require_same_run
-from trajsim.cli.shard_maker import STATES, ShardMaker
-from trajsim.cli.shards import Shard, Workers, plan_shards
+from trajsim.cli.run_folder import (
+    Claim,
+    RunFolder,
+    StagedShard,
+    finished_run,
+    missing_files,
+    require_same_run,
+    write_whole,
+)
+from trajsim.cli.shard_maker import ShardMaker
+from trajsim.cli.shards import FIRST_PATIENT, Shard, Workers, plan_shards
 from trajsim.cli.warmup import announce_compiling
 from trajsim.engine.compile import compile_modules
+from trajsim.engine.metrics import StateMetrics
 from trajsim.engine.options import PerformanceOptions
 from trajsim.errors import ConfigError, TrajsimError
 from trajsim.gmf.model import ModuleSet
 from trajsim.population.build import build_cohort
 from trajsim.provenance import Manifest, RunRecord, digest_value, installed_versions
+from trajsim.units import ms_from_iso
 
 EXIT_INTERRUPTED = 130
 _PILOT_PATIENTS = 20
@@ -57,8 +69,9 @@ def run(request: RunRequest) -> None:
         announce_compiling(quiet=request.quiet)
         try:
             _require_space(request, folder, maker, plan)
-            _make_missing(request, folder, maker, plan)
-            manifest = folder.finish(extra_files=_extra_files(folder, request), timings=_timings(start), notes=notes)
+            metrics = _make_missing(request, folder, maker, plan)
+            write_last = partial(_write_last, request, metrics)
+            manifest = folder.finish(write_last=write_last, timings=_timings(start), notes=notes)
         except KeyboardInterrupt:
             complain(f"interrupted; {_kept(folder, plan)}")
             raise typer.Exit(EXIT_INTERRUPTED) from None
@@ -87,15 +100,14 @@ def _require_finished(request: RunRequest, claim: Claim, manifest: Manifest) -> 
     require_same_run(request.out, claim, found=Claim(run=manifest.run, shard_size=manifest.shard_size))
     missing = missing_files(request.out, manifest)
     if missing:
-        msg = (
-            f"--out {str(request.out)!r} holds this run, but {count(len(missing), 'file')} changed: {missing[0]!r} ..."
-        )
+        changed = f"{count(len(missing), 'file')} changed or gone, {missing[0]!r} first"
+        msg = f"--out {str(request.out)!r} holds this run, but no longer whole: {changed}"
         raise ConfigError(msg, hint="choose another folder, or empty this one")
 
 
 def _maker(request: RunRequest, modules: ModuleSet) -> ShardMaker:
     population = request.life.population()
-    first = build_cohort(population, first_patient=0, n_patients=1, seed=request.life.seed)
+    first = build_cohort(population, first_patient=FIRST_PATIENT, n_patients=1, seed=request.life.seed)
     return ShardMaker(
         program=compile_modules(modules, texts=first.texts()),
         population=population,
@@ -123,7 +135,13 @@ def _require_space(request: RunRequest, folder: RunFolder, maker: ShardMaker, pl
     require_space(request.out, expected=expected, n_patients=n_patients, free=free)
 
 
-def _make_missing(request: RunRequest, folder: RunFolder, maker: ShardMaker, plan: Sequence[Shard]) -> None:
+def _make_missing(
+    request: RunRequest, folder: RunFolder, maker: ShardMaker, plan: Sequence[Shard]
+) -> StateMetrics | None:
+    """Makes the shards that are missing, in threads, and enters them in order; returns the metrics of all shards."""
+    total = StateMetrics(maker.program) if request.with_states else None
+    if total is not None and folder.total is not None:
+        total.add_bytes(folder.total)
     missing = plan[folder.n_finished :]
     n_done = sum(shard.n_patients for shard in plan[: folder.n_finished])
     if n_done:
@@ -132,14 +150,25 @@ def _make_missing(request: RunRequest, folder: RunFolder, maker: ShardMaker, pla
     inner = PerformanceOptions(threads=request.threads // n_workers)
     with PatientProgress(n_patients=request.n_patients, n_done=n_done, quiet=request.quiet) as progress:
         maker = replace(maker, performance=inner, on_progress=progress.advance)
-        workers: Workers[StagedShard] = Workers(partial(maker.stage, folder), n_threads=n_workers)
+        workers: Workers[tuple[StagedShard, StateMetrics | None]] = Workers(
+            partial(maker.stage, folder), n_threads=n_workers
+        )
         with closing(workers.results(missing)) as results:
-            for staged in results:
-                folder.commit(staged)
+            for staged, metrics in results:
+                if total is not None and metrics is not None:
+                    total.add_bytes(metrics.to_bytes())
+                folder.commit(staged, total=None if total is None else total.to_bytes())
+    return total
 
 
-def _extra_files(folder: RunFolder, request: RunRequest) -> dict[str, bytes]:
-    raise NotImplementedError
+def _write_last(request: RunRequest, metrics: StateMetrics | None, root: Path) -> list[Path]:
+    """What belongs to the run as a whole: the manifest of a Bulk Data set, and state metrics."""
+    written = write_set_files(request.formats, root, end_ms=ms_from_iso(request.life.end), seed=request.life.seed)
+    if metrics is not None:
+        path = root / "states.json"
+        write_whole(path, orjson.dumps(metrics.to_json(), option=orjson.OPT_INDENT_2) + b"\n")
+        written.append(path)
+    return written
 
 
 def _timings(start: float) -> dict[str, float]:
@@ -160,10 +189,10 @@ def _kept(folder: RunFolder, plan: Sequence[Shard]) -> str:
 def _summarize(request: RunRequest, manifest: Manifest, *, seconds: float) -> None:
     counts = manifest.counts
     n_bytes = sum(record.n_bytes for record in manifest.files)
+    what = ", ".join(request.formats) or "the manifest only"
     show(
-        f"{count(counts.n_patients, 'patient')} ({counts.n_deaths:,} died) in {duration(seconds)}, "
-        f"{count(sum(counts.rows.values()), 'row')}; {size(n_bytes)} in {request.out}"
-        f" ({', '.join(request.formats) or 'manifest only'})"
+        f"{count(counts.n_patients, 'patient')} ({counts.n_deaths:,} died), {count(sum(counts.rows.values()), 'row')}, "
+        f"{duration(seconds)}; {size(n_bytes)} in {request.out}: {what}"
     )
     n_coerced = sum(case.n_patients for case in counts.coerced)
     if n_coerced:

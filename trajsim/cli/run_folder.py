@@ -8,10 +8,10 @@ leaves either a run that can be resumed or a finished one.
 
 import fcntl
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import msgspec
 from msgspec import Struct
@@ -52,14 +52,12 @@ class StagedShard(Struct, frozen=True, kw_only=True):
         folder: Where its files lie, under their final relative paths.
         files: Their digests.
         counts: What it holds.
-        extra: As in `ShardEntry`.
     """
 
     shard: int
     folder: Path
     files: tuple[FileRecord, ...]
     counts: Counts
-    extra: dict[str, Any]
 
 
 class RunFolder:
@@ -170,8 +168,12 @@ class RunFolder:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def commit(self, staged: StagedShard) -> None:
+    def commit(self, staged: StagedShard, *, total: bytes | None = None) -> None:
         """Puts the files of the next shard in their places and enters it into the journal.
+
+        Args:
+            staged: The shard.
+            total: What the run has added up over all shards so far, this one included; `total` gives it back later.
 
         Raises:
             ExportError: The disk is full, or not to be written. The shard is then unfinished.
@@ -193,17 +195,22 @@ class RunFolder:
                 files=own,
                 appended=appended,
                 counts=staged.counts,
-                extra=staged.extra,
+                has_total=total is not None,
             )
+            if total is not None:
+                write_whole(self._total(staged.shard), total)
             self._journal.append(entry)
             self.entries.append(entry)
+            self._total(staged.shard - 1).unlink(missing_ok=True)
             shutil.rmtree(staged.folder, ignore_errors=True)
 
-    def finish(self, *, extra_files: dict[str, bytes], timings: dict[str, float], notes: list[str]) -> Manifest:
+    def finish(
+        self, *, write_last: Callable[[Path], Iterable[Path]], timings: dict[str, float], notes: list[str]
+    ) -> Manifest:
         """Writes what belongs to the run as a whole, then the manifest, and removes the hidden folder.
 
         Args:
-            extra_files: Further files by path below the folder.
+            write_last: Writes files of the run as a whole below the folder that it is given, and names them.
             timings: Seconds by name.
             notes: Remarks for the manifest.
 
@@ -217,9 +224,7 @@ class RunFolder:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._growing(path).replace(target)
                 files.append(record_of(self.root, target))
-            for path, content in extra_files.items():
-                write_whole(self.root / path, content)
-                files.append(record_of(self.root, self.root / path))
+            files += [record_of(self.root, path) for path in write_last(self.root)]
             manifest = Manifest(
                 format=MANIFEST_FORMAT,
                 run=self.run_claim.run,
@@ -232,6 +237,16 @@ class RunFolder:
             write_whole(self.root / MANIFEST, encode_manifest(manifest))
             shutil.rmtree(self._hidden)
         return manifest
+
+    @property
+    def total(self) -> bytes | None:
+        """What was handed over with the last finished shard; None if nothing was."""
+        if not self.entries or not self.entries[-1].has_total:
+            return None
+        return self._total(self.n_finished - 1).read_bytes()
+
+    def _total(self, shard: int) -> Path:
+        return self._hidden / f"total-{shard:05d}"
 
     def _growing(self, path: str) -> Path:
         return self._hidden / "growing" / path
@@ -264,6 +279,8 @@ class RunFolder:
             if not all(self._reaches(path, length) for path, length in entry.appended.items()):
                 break
             sound += 1
+        if sound and entries[sound - 1].has_total and not self._total(sound - 1).is_file():
+            sound = 0  # only the last total is kept, so there is no going back to an earlier one
         self.entries = entries[:sound]
         if sound != len(entries):
             self._journal.rewrite(self.entries)

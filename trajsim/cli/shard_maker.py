@@ -19,8 +19,6 @@ from trajsim.population.options import PopulationOptions
 from trajsim.provenance import CoercedCount, Counts
 from trajsim.records.table import Records
 
-STATES = "states"
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class ShardMaker:
@@ -46,7 +44,7 @@ class ShardMaker:
     with_states: bool
     on_progress: Callable[[int], None]
 
-    def stage(self, folder: RunFolder, shard: Shard, stop: threading.Event) -> StagedShard:
+    def stage(self, folder: RunFolder, shard: Shard, stop: threading.Event) -> tuple[StagedShard, StateMetrics | None]:
         """Makes a shard and leaves its files in the staging area of a run's folder.
 
         Raises:
@@ -55,16 +53,11 @@ class ShardMaker:
             ExportError: The disk is full, or not to be written.
         """
         with folder.staging(shard.number) as place:
-            counts, extra = self.write(place, shard, stop)
-            return StagedShard(
-                shard=shard.number,
-                folder=place,
-                files=staged_files(place, growing=self.growing),
-                counts=counts,
-                extra=extra,
-            )
+            counts, metrics = self.write(place, shard, stop)
+            files = staged_files(place, growing=self.growing)
+            return StagedShard(shard=shard.number, folder=place, files=files, counts=counts), metrics
 
-    def write(self, place: Path, shard: Shard, stop: threading.Event) -> tuple[Counts, dict[str, object]]:
+    def write(self, place: Path, shard: Shard, stop: threading.Event) -> tuple[Counts, StateMetrics | None]:
         """Simulates a shard and writes its files below a folder."""
         metrics = StateMetrics(self.program) if self.with_states else None
         cohort = build_cohort(
@@ -84,7 +77,7 @@ class ShardMaker:
             if stop.is_set():
                 raise Stopped
             write(made.records, place, shard.number)
-        return _counts(made.records, made.report), {} if metrics is None else {STATES: metrics.to_json()}
+        return _counts(made.records, made.report), metrics
 
 
 def _counts(records: Records, report: AssemblyReport) -> Counts:

@@ -1,6 +1,8 @@
-"""``trajsim warmup``: compiles the machine code of the engine once, so that the first run does not wait for it."""
+"""``trajsim warmup``: compiles the machine code of the engine and the writers, so that the first run need not wait."""
 
+import tempfile
 import time
+from pathlib import Path
 
 from trajsim.cli.console import duration, say
 
@@ -18,7 +20,7 @@ def announce_compiling(*, quiet: bool) -> bool:
 
 
 def warmup() -> None:
-    """Compile the engine's machine code, so that the first run starts at once.
+    """Compile the machine code, so that the first run starts at once.
 
     Example: trajsim warmup
     """
@@ -26,12 +28,28 @@ def warmup() -> None:
 
     start = time.perf_counter()
     is_cold = announce_compiling(quiet=False)
-    compile_kernels()
+    with tempfile.TemporaryDirectory(prefix="trajsim-warmup-") as place:
+        run_one_patient(Path(place) / "out")
     took = duration(time.perf_counter() - start)
-    folder = cache_folder()
-    say(f"machine code {'compiled' if is_cold else 'was there already'} ({took}); kept in {folder}")
+    say(f"machine code {'compiled' if is_cold else 'was there already'} ({took}), kept in {cache_folder()}")
 
 
-def compile_kernels() -> None:
-    """Runs one patient of the bundled modules through the engine and every writer, which compiles all kernels."""
-    raise NotImplementedError
+def run_one_patient(out: Path) -> None:
+    """One patient of the bundled modules through the engine and every writer: that compiles all kernels."""
+    from trajsim.cli.formats import FORMATS
+    from trajsim.cli.life_options import LifeOptions
+    from trajsim.cli.request import RunRequest
+    from trajsim.cli.run import run
+
+    run(
+        RunRequest(
+            life=LifeOptions(seed=0),
+            n_patients=1,
+            out=out,
+            formats=FORMATS,
+            with_states=True,
+            shard_size=1,
+            threads=1,
+            quiet=True,
+        )
+    )

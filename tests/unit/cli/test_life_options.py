@@ -23,7 +23,7 @@ GIVEN: dict[str, Any] = {
 }
 
 
-def resolve(**options: Any) -> LifeOptions:
+def resolve(**options: object) -> LifeOptions:
     return resolve_life_options(**{**GIVEN, **options}, today=dt.date(2031, 2, 3))
 
 

@@ -25,7 +25,9 @@ def open_folder(root: Path, claim: Claim | None = None) -> RunFolder:
 def make_shard(folder: RunFolder, number: int, *, files: Mapping[str, str] | None = None) -> StagedShard:
     """A shard with a file of its own and one line of the growing file."""
     with folder.staging(number) as place:
-        for path, text in (files or {f"part/{number}.txt": f"shard {number}", "csv/patients.csv": f"{number}\n"}).items():
+        for path, text in (
+            files or {f"part/{number}.txt": f"shard {number}", "csv/patients.csv": f"{number}\n"}
+        ).items():
             (place / path).parent.mkdir(parents=True, exist_ok=True)
             (place / path).write_text(text)
         return StagedShard(
@@ -33,12 +35,26 @@ def make_shard(folder: RunFolder, number: int, *, files: Mapping[str, str] | Non
             folder=place,
             files=staged_files(place, growing=HEADERS.keys()),
             counts=Counts(n_patients=2, rows={"patients": 2}),
-            extra={"number": number},
         )
 
 
+def write_half(folder: RunFolder, number: int, error: Exception) -> None:
+    with folder.staging(number) as place:
+        (place / "half.txt").write_text("hal")
+        raise error
+
+
+def fail_in_the_middle(folder: RunFolder, number: int) -> None:
+    with pytest.raises(RuntimeError):
+        write_half(folder, number, RuntimeError())
+
+
 def finish(folder: RunFolder) -> Manifest:
-    return folder.finish(extra_files={"states.json": b"{}"}, timings={"wall_s": 1.0}, notes=["a note"])
+    def write_last(root: Path) -> list[Path]:
+        (root / "states.json").write_text("{}")
+        return [root / "states.json"]
+
+    return folder.finish(write_last=write_last, timings={"wall_s": 1.0}, notes=["a note"])
 
 
 def whole_run(root: Path) -> Manifest:
@@ -70,14 +86,11 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(tmp_path: Path) -> None
     whole_run(tmp_path / "whole")
     with open_folder(tmp_path / "stopped") as folder:
         folder.commit(make_shard(folder, 0))
-        with pytest.raises(RuntimeError), folder.staging(1) as place:
-            (place / "half.txt").write_text("hal")
-            raise RuntimeError
+        fail_in_the_middle(folder, 1)
     assert not (tmp_path / "stopped/manifest.json").exists()
 
     with open_folder(tmp_path / "stopped") as folder:
         assert folder.n_finished == 1
-        assert folder.entries[0].extra == {"number": 0}
         folder.commit(make_shard(folder, 1))
         finish(folder)
 
@@ -115,6 +128,19 @@ def test_a_shard_whose_files_are_gone_is_made_again(tmp_path: Path, lost: str) -
     assert (tmp_path / "csv/patients.csv").read_text() == "Id\n0\n1\n"
 
 
+def test_totals_go_on_where_they_stopped(tmp_path: Path) -> None:
+    with open_folder(tmp_path) as folder:
+        assert folder.total is None
+        folder.commit(make_shard(folder, 0), total=b"one")
+        folder.commit(make_shard(folder, 1), total=b"two")
+    with open_folder(tmp_path) as folder:
+        assert folder.total == b"two"
+        assert len(list((tmp_path / subject.HIDDEN).glob("total-*"))) == 1
+    (tmp_path / "part/1.txt").unlink()
+    with open_folder(tmp_path) as folder:  # the total of shard 0 alone is gone
+        assert folder.n_finished == 0
+
+
 def test_a_kill_while_finishing_can_be_resumed(tmp_path: Path) -> None:
     with open_folder(tmp_path) as folder:
         folder.commit(make_shard(folder, 0))
@@ -146,7 +172,7 @@ def test_a_run_with_other_options_is_refused_and_every_difference_named(tmp_path
 def test_a_foreign_folder_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.doc").write_text("years of work")
 
-    with pytest.raises(ConfigError, match="'thesis.doc'"):
+    with pytest.raises(ConfigError, match=r"'thesis\.doc'"):
         open_folder(tmp_path)
     assert content(tmp_path) == {"thesis.doc": b"years of work"}
 
@@ -176,9 +202,9 @@ def test_a_run_that_finished_nothing_leaves_nothing(tmp_path: Path, exists: bool
 def test_a_full_disk_is_said_and_the_staged_files_go(tmp_path: Path) -> None:
     with open_folder(tmp_path) as folder:
         folder.commit(make_shard(folder, 0))
-        with pytest.raises(ExportError, match="disk is full") as fault, folder.staging(1) as place:
-            (place / "half.txt").write_text("hal")
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(place / "half.txt"))
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "half.txt")
+        with pytest.raises(ExportError, match="disk is full") as fault:
+            write_half(folder, 1, full)
         assert fault.value.exit_code == 3
         assert fault.value.hint is not None
     assert set(content(tmp_path)) >= {"part/0.txt"}
