@@ -1,4 +1,4 @@
-"""Transaction bundles: one a patient, complete in itself; every entry is a POST and references are its entries' URNs."""
+"""Transaction bundles: one a patient, complete in itself; every entry is a POST, references name its entries' URNs."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -22,7 +22,7 @@ class Encoded:
     @property
     def is_null(self) -> NDArray[np.bool_]:
         """Rows without a value."""
-        return self.indices == len(self.values) - 1
+        return np.asarray(self.indices == len(self.values) - 1)
 
     def choice(self, values: Sequence[str | None]) -> NDArray[np.int64]:
         """The position of every row's value in a list; 0 where it is null or not in the list."""
@@ -57,7 +57,7 @@ class Columns:
 
     def integers(self, name: str) -> NDArray[np.int64]:
         """A column of integers without nulls."""
-        return self._column(name).to_numpy(zero_copy_only=False).astype(np.int64)
+        return np.asarray(self._column(name).to_numpy(zero_copy_only=False), np.int64)
 
     def flags(self, name: str) -> NDArray[np.bool_]:
         """A column of booleans without nulls."""

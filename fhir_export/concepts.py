@@ -1,6 +1,7 @@
 """Parts of resources that depend on codes alone: built and checked by `fhir.resources` once, then used as text.
 
-Each function takes values as Records hold them and returns JSON bytes. A wording goes into `text`, never into `display`.
+Each function takes values as Records hold them and returns JSON bytes. A wording goes into `text`, never into
+`display`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,8 @@ from fhir.resources.R4B.narrative import Narrative
 from fhir.resources.R4B.quantity import Quantity
 from pydantic import BaseModel
 
-from fhir_export.systems import UCUM, code_in_system, days_of, period_unit, system_uri, ucum_code
+from fhir_export.vocabulary import UCUM, code_in_system, days_of, period_unit, ucum_code
+from trajsim.codes import system_uri
 
 Json = dict[str, Any]
 
@@ -41,9 +43,7 @@ def coding_content(system: str | None, code: str | None) -> Json:
     return {"system": system_uri(system), "code": code_in_system(system, code or "")}
 
 
-def concept_content(
-    system: str | None, code: str | None, wording: str | None, more_codes: str | None = None
-) -> Json:
+def concept_content(system: str | None, code: str | None, wording: str | None, more_codes: str | None = None) -> Json:
     """A CodeableConcept: all codes, and the wording of the first as text."""
     codings = [coding_content(system, code)] if code else []
     for each in orjson.loads(more_codes) if more_codes else ():

@@ -57,8 +57,9 @@ class FhirExporter:
             What was written.
 
         Raises:
-            SchemaError: Records break a rule of their schema (an unknown patient, a key without a row, an unknown class).
-            ExportError: A file cannot be written, or a code system has no URI.
+            SchemaError: Records break a rule of their schema: an unknown patient, a key without a row, an unknown class.
+            ConfigError: A code system, race or ethnicity that trajsim does not know.
+            ExportError: A file cannot be written.
         """
         return write_bundles(self._shard(records), self._pen(), directory)
 
@@ -74,8 +75,9 @@ class FhirExporter:
             What was written.
 
         Raises:
-            SchemaError: Records break a rule of their schema (an unknown patient, a key without a row, an unknown class).
-            ExportError: A file cannot be written, or a code system has no URI.
+            SchemaError: Records break a rule of their schema: an unknown patient, a key without a row, an unknown class.
+            ConfigError: A code system, race or ethnicity that trajsim does not know.
+            ExportError: A file cannot be written.
         """
         return write_ndjson(self._shard(records), self._pen(), directory, number=shard)
 

@@ -1,8 +1,8 @@
 """Ids of resources: UUIDs of version 8 that depend on (run seed, patient, row key) and on nothing else.
 
 A row key is the number of the stream that wrote the row and the row's ordinal in it (`trajsim.records.schema`), so an
-unrelated module changes no id. This file is the definition, in plain integers; `fhir_export.writer.fill_ids` computes the
-same for millions.
+unrelated module changes no id. This file is the definition, in plain integers; `fhir_export.writer.fill_ids` computes
+the same for millions.
 
     block = Philox4x32-10(counter = (row key low, row key high, patient low, patient high), key = seed XOR ID_XOR)
     UUID  = the four words, least significant byte first, with version 8 and the variant of RFC 9562
@@ -17,7 +17,8 @@ ID_XOR = 0xD1B54A32D192ED03
 PATIENT_KEY = 2**64 - 1  # row key of the patient itself
 
 # What has no row of its own is derived from the row it belongs to: row key XOR a constant. The images of a series also
-# XOR their position times an odd constant: ordinals of neighbouring rows differ in low bits, so a bare position would collide.
+# XOR their position times an odd constant: ordinals of neighbouring rows differ in low bits, so a bare position would
+# collide.
 IMAGING_INSTANCE_XOR = 0x8CB92BA72F3D8DD7
 DEVICE_LABEL_XOR = 0xAEF17502108EF2D9
 POSITION_FACTOR = 0x9E3779B97F4A7C15

@@ -7,7 +7,7 @@ from pathlib import Path
 import orjson
 
 from fhir_export.output import ExportReport, Pen, WholeFiles, one_range
-from fhir_export.shard import Section, Shard
+from fhir_export.shard import Shard
 from trajsim.units import datetime_from_ms
 
 _LINES = 0
@@ -30,11 +30,8 @@ def lines(shard: Shard, pen: Pen) -> Iterator[tuple[str, Iterator[memoryview]]]:
     counts = resource_counts(shard)
     for section in shard.resource_sections():
         if section.resource_type in counts:
-            yield section.resource_type, pen.write(packed, _all_rows(section), variant=_LINES)
-
-
-def _all_rows(section: Section):  # type: ignore[no-untyped-def]
-    return one_range(section.base, section.base + section.n_rows)
+            rows = one_range(section.base, section.base + section.n_rows)
+            yield section.resource_type, pen.write(packed, rows, variant=_LINES)
 
 
 def write_ndjson(shard: Shard, pen: Pen, directory: Path, *, number: int) -> ExportReport:
@@ -50,7 +47,8 @@ def write_manifest(directory: Path, *, end_us: int) -> Path:
 
     Args:
         directory: Folder of the NDJSON files.
-        end_us: End of the run, microseconds since 1970-01-01 UTC: the instant up to which the set is complete. No clock.
+        end_us: End of the run, microseconds since 1970-01-01 UTC: the instant up to which the set is complete. No
+        clock.
 
     Returns:
         The manifest.

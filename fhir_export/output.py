@@ -61,11 +61,10 @@ class Pen:
         between = separator[0] if separator else 0
         while True:
             state[2] = 0
-            full = writer.write_rows(
-                ranges, state, variant, between, *packed, self._memo, self._memo_text, self._stack, self._out
-            )
+            ours = (self._memo, self._memo_text, self._stack, self._out)
+            full = writer.write_rows(*(ranges, state, variant, between, *packed, *ours))
             if state[2]:
-                yield memoryview(self._out)[: state[2]]
+                yield self._out.data[: state[2]]
             if not full:
                 return
             if not state[2]:  # one resource alone is longer than the buffer

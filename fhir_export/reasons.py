@@ -1,5 +1,7 @@
 """Why something was done: a reference to the patient's Condition where the reason is one, else the reason's code."""
 
+import numpy as np
+
 from fhir_export.concepts import concept
 from fhir_export.shard import NONE, Integers, Section, Shard
 
@@ -9,8 +11,8 @@ REASON_COLUMNS = ("reason_system", "reason_code", "reason_display")
 def reasons(shard: Shard, section: Section) -> tuple[Integers, Integers]:
     """The reason of every row of a table that has one.
 
-    A reason that is an entry of another kind (a procedure, a medication) has a code like any other; FHIR would not allow
-    a reference to it everywhere.
+    A reason that is an entry of another kind (a procedure, a medication) has a code like any other; FHIR would not
+    allow a reference to it everywhere.
 
     Returns:
         Row of the Condition (NONE: it is none), and the text of the CodeableConcept (NONE: there is no code).
@@ -23,4 +25,4 @@ def reasons(shard: Shard, section: Section) -> tuple[Integers, Integers]:
 
 def choice(rows: Integers, codes: Integers) -> Integers:
     """0: no reason, 1: a Condition, 2: only a code."""
-    return (rows != NONE) + 2 * ((rows == NONE) & (codes != NONE))
+    return np.where(rows != NONE, 1, np.where(codes != NONE, 2, 0))

@@ -7,6 +7,7 @@ are row numbers, so that they resolve by construction.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -257,7 +258,7 @@ class Shard:
         used = encoded[0].used() if len(encoded) == 1 else np.arange(len(values))
         for index in used:
             each = values[index]
-            numbers[index] = self.texts.number((make.__name__, each), lambda each=each: make(*each))  # type: ignore[misc]
+            numbers[index] = self.texts.number((make.__name__, each), partial(make, *each))
         if where is None:
             return numbers[place]
         result = np.full(len(where), NONE, np.int64)
@@ -275,18 +276,18 @@ class Shard:
         """The lasting text of every row, one of a few constants."""
         lookup = np.full(max(choices) + 1, NONE, np.int64)
         for index, text in choices.items():
-            lookup[index] = self.texts.number(text, lambda text=text: text)  # type: ignore[misc]
-        return lookup[choice]
+            lookup[index] = self.texts.number(text, partial(bytes, text))
+        return np.asarray(lookup[choice])
 
     def local_texts(self, table: str, column: str) -> Integers:
-        """The text of every row as it stands in a text column, escaped, in the pool of this shard; NONE: null or empty."""
+        """The text of every row as it stands in a column, escaped, in the pool of this shard; NONE: null or empty."""
         encoded = self.columns(table).text(column)
         numbers = np.full(len(encoded.values), NONE, np.int64)
         for index in encoded.used():
             value = encoded.values[index]
             if value:
                 numbers[index] = self.local.add(escaped(value))
-        return numbers[encoded.indices]
+        return np.asarray(numbers[encoded.indices])
 
     def local_strings(self, table: str, column: str) -> Integers:
         """As `local_texts`, of a plain string column; NONE: null or empty."""
@@ -311,7 +312,7 @@ class Shard:
             mantissa[hard] = np.arange(first, first + len(hard))
         section.cells[:, column] = mantissa
         section.cells[:, column + 1] = decimals
-        return decimals != writer.NOT_FINITE
+        return np.asarray(decimals != writer.NOT_FINITE)
 
     # --- for the writer -----------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """Resource shapes, built and checked once by `fhir.resources`, then cut into constant segments and slots.
 
 A *shape* is a resource type with a certain set of optional elements. Its builder makes one resource in which every
-element that varies from row to row holds a *sentinel*: a value of the right FHIR type that says which cell goes there. The
-model checks it, its JSON is taken apart at the sentinels, and from then on the writer fills millions of resources of that
-shape without a model in sight. What varies only from code to code (a coded concept, a unit, a dosage) is a text of its own
-that goes into a slot whole; it is built and checked once as well (`fhir_export.concepts`).
+element that varies from row to row holds a *sentinel*: a value of the right FHIR type that says which cell goes
+there. The model checks it, its JSON is taken apart at the sentinels, and from then on the writer fills millions of
+resources of that shape without a model in sight. What varies only from code to code (a coded concept, a unit, a
+dosage) is a text of its own that goes into a slot whole; it is built and checked once as well
+(`fhir_export.concepts`).
 """
 
 import re
@@ -211,13 +212,13 @@ class Templates:
             slots = Slots(self)
             content = family.build(family.space.unpack(code), slots)
             model = family.model.model_validate(content)
-            document = orjson.loads(model.model_dump_json())  # type: ignore[attr-defined]
+            document = orjson.loads(model.model_dump_json())
             number = len(self._first_step)
             for as_entry in (False, True):
                 parts = list(_parts(document, as_entry=as_entry))
                 found = Counter(part for part in parts if isinstance(part, Slot))
                 if found != slots.planted:
-                    msg = f"{family.name}: planted {slots.planted - found} that did not come back, got {found - slots.planted}"
+                    msg = f"{family.name}: lost {slots.planted - found}, found {found - slots.planted}"
                     raise AssertionError(msg)
                 self._append(_framed(parts, family, as_entry=as_entry))
             self._numbers[family.name, code] = number
@@ -342,7 +343,7 @@ def _text_parts(text: str) -> Iterator[bytes | Slot]:
 
 
 class Texts:
-    """A pool of JSON texts, each under a number. The lasting pool holds what codes say; every shard has one of its own."""
+    """A pool of JSON texts, each under a number: one that lasts, for what codes say, and one of each shard."""
 
     def __init__(self) -> None:
         self._numbers: dict[Hashable, int] = {}

@@ -1,10 +1,10 @@
 """US states as an address, a driver's licence and a clock need them.
 
-Offsets are standard time of the zone in which most people of the state live; there is no daylight saving in this version, so
-an instant is right and its local hour may be one off in summer.
+Offsets are standard time of the zone in which most people of the state live; there is no daylight saving in this
+version, so an instant is right and its local hour may be one off in summer.
 
-Source: FIPS PUB 5-2 (codes); HL7 OID registry, 2.16.840.1.113883.4.3.<FIPS> (driver's licence numbers by state); 15 U.S.C.
-260a and following with 49 CFR part 71 (standard time zones).
+Source: FIPS PUB 5-2 (codes); HL7 OID registry, 2.16.840.1.113883.4.3.<FIPS> (driver's licence numbers by state); 15
+U.S.C. 260a and following with 49 CFR part 71 (standard time zones).
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,12 @@
 """The machine code that fills slots: the hot path of the export, and the only Numba of this room.
 
-A resource is written by walking the steps of its template: copy a constant segment, fill one slot, next step. Everything
-that is text is already JSON; everything that is a number or a time is written digit by digit. Nothing is allocated, no
-Python object is touched and the interpreter lock is free.
+A resource is written by walking the steps of its template: copy a constant segment, fill one slot, next step.
+Everything that is text is already JSON; everything that is a number or a time is written digit by digit. Nothing is
+allocated, no Python object is touched and the interpreter lock is free.
 
-Steps (int32, one row each) hold: offset and length of the constant segment that comes first, kind of slot, column, extra.
-Cells are int64, `width` of them a row; cell 0 of a row is its template, cell 1 its patient (a position, not an id).
+Steps (int32, one row each) hold: offset and length of the constant segment that comes first, kind of slot, column,
+extra. Cells are int64, `width` of them a row; cell 0 of a row is its template, cell 1 its patient (a position, not an
+id).
 """
 
 from enum import IntEnum
@@ -13,7 +14,7 @@ from typing import Any
 
 import numba
 import numpy as np
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
 from numba.extending import intrinsic
 
 from trajsim.streams.jit import jit
@@ -70,25 +71,36 @@ _DAY_US = 86_400_000_000
 _MINUTE_US = 60_000_000
 
 
+def _inlined(function: Any) -> Any:
+    """Compiles a part of the inner loop into its caller: a call with this many arrays costs as much as a slot."""
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": True}
+    return numba.njit(**options)(function)
+
+
 @intrinsic
 def _copy(typingctx, target, at, source, source_at, length):  # type: ignore[no-untyped-def]  # noqa: ARG001
     """Copies `length` bytes: one memcpy, four times faster than a loop over bytes."""
     signature = types.void(target, types.intp, source, types.intp, types.intp)
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:  # noqa: ANN401 - Numba's own types
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         to = context.make_array(signature.args[0])(context, builder, args[0]).data
         of = context.make_array(signature.args[2])(context, builder, args[2]).data
         one = context.get_constant(types.intp, 1)
-        cgutils.raw_memcpy(builder, builder.gep(to, [args[1]]), builder.gep(of, [args[3]]), args[4], one)
+        cgutils.raw_memcpy(  # type: ignore[no-untyped-call]
+            builder, builder.gep(to, [args[1]]), builder.gep(of, [args[3]]), args[4], one
+        )
         return context.get_dummy_value()
 
     return signature, codegen
 
 
-if numba.config.DISABLE_JIT:  # pragma: no cover - the run without machine code, for coverage and debugging
+def _copy_plainly(target, at, source, source_at, length):  # type: ignore[no-untyped-def]
+    """The same in the run without machine code (coverage, debugging)."""
+    target[at : at + length] = source[source_at : source_at + length]
 
-    def _copy(target, at, source, source_at, length):  # type: ignore[no-untyped-def]  # noqa: F811
-        target[at : at + length] = source[source_at : source_at + length]
+
+if config.DISABLE_JIT:  # type: ignore[attr-defined]
+    _copy = _copy_plainly  # type: ignore[assignment]
 
 
 # --- ids and links --------------------------------------------------------------------------------------------------
@@ -177,7 +189,7 @@ def find_patients(row_patients, patients, position, starts, stops):  # type: ign
 
 @jit
 def find_rows(row_patients, wanted, starts, stops, keys, out):  # type: ignore[no-untyped-def]
-    """For each row the row of another table, of the same patient, that has the wanted key; -1: key 0, or none has it."""
+    """For each row the row of another table, of the same patient, with the wanted key; -1: key 0, or none has it."""
     last = -1
     for row in range(wanted.shape[0]):
         key = wanted[row]
@@ -379,6 +391,106 @@ def _put_uid(out, at, ids, source):  # type: ignore[no-untyped-def]
 # --- the writer -----------------------------------------------------------------------------------------------------
 
 
+@_inlined
+def _put_slot(kind, column, extra, row, base, cells, ids, offsets, memo, memo_text, out, at):  # type: ignore[no-untyped-def]
+    """Fills a slot that is no text and no list, of at most 64 bytes; returns where it ended."""
+    if kind == _ID:
+        source = row if column < 0 else cells[base + column]
+        _copy(out, at, ids, source * 36, 36)
+        return at + 36
+    if kind == _DATE_TIME:
+        time_us = cells[base + column]
+        offset = offsets[cells[base + 1]]
+        if time_us != memo[0] or offset != memo[1]:
+            memo[0] = time_us
+            memo[1] = offset
+            memo[2] = _put_date_time(memo_text, 0, time_us, offset)
+        _copy(out, at, memo_text, 0, memo[2])
+        return at + memo[2]
+    if kind == _DECIMAL:
+        return _put_decimal(out, at, cells[base + column], cells[base + column + 1])
+    if kind == _INTEGER:
+        return _put_integer(out, at, cells[base + column])
+    if kind == _DATE:
+        local_us = cells[base + column] + offsets[cells[base + 1]] * _MINUTE_US
+        return _put_date(out, at, local_us // _DAY_US)
+    if kind == _PADDED:
+        return _put_padded(out, at, cells[base + column], extra)
+    source = row if column < 0 else cells[base + column]
+    return _put_uid(out, at, ids, source * 36)
+
+
+@_inlined
+def _put_text(texts, bounds, number, out, at, limit):  # type: ignore[no-untyped-def]
+    """Copies a text of a pool; returns where it ended, -1 if it does not fit."""
+    length = bounds[number + 1] - bounds[number]
+    if at + length > limit:
+        return -1
+    _copy(out, at, texts, bounds[number], length)
+    return at + length
+
+
+@_inlined
+def _write_row(  # type: ignore[no-untyped-def]
+    row, variant, at_row, cells, children, ids, offsets, first_step, steps, constants, pool, pool_at, local, local_at,
+    memo, memo_text, stack, out, at, limit,
+):  # fmt: skip
+    """Writes one resource; returns where it ended, -1 if it does not fit.
+
+    A frame of the stack is a list that is being written: its step, the row that has it, the position of the child in
+    `children`, the position after the last.
+    """
+    base = at_row[row]
+    step = np.int64(first_step[cells[base] + variant])
+    frame = -4
+    while True:
+        length = np.int64(steps[step, 1])
+        if at + length > limit:
+            return -1
+        _copy(out, at, constants, np.int64(steps[step, 0]), length)
+        at += length
+        kind = steps[step, 2]
+        column = np.int64(steps[step, 3])
+        if kind == _END:
+            if frame < 0:
+                return at
+            stack[frame + 2] += 1
+            if stack[frame + 2] == stack[frame + 3]:  # the list is complete: back to the row that has it
+                step = stack[frame] + 1
+                row = stack[frame + 1]
+                base = at_row[row]
+                frame -= 4
+                continue
+            out[at] = 44
+            at += 1
+        elif kind == _LIST:
+            if cells[base + column + 1] == 0:
+                step += 1
+                continue
+            frame += 4
+            stack[frame] = step
+            stack[frame + 1] = row
+            stack[frame + 2] = cells[base + column]
+            stack[frame + 3] = cells[base + column] + cells[base + column + 1]
+        else:
+            if kind == _TEXT:
+                at = _put_text(pool, pool_at, cells[base + column], out, at, limit)
+            elif kind == _LOCAL_TEXT or (kind == _DECIMAL and cells[base + column + 1] < 0):
+                at = _put_text(local, local_at, cells[base + column], out, at, limit)
+            else:
+                extra = np.int64(steps[step, 4])
+                at = _put_slot(kind, column, extra, row, base, cells, ids, offsets, memo, memo_text, out, at)
+            if at < 0:
+                return -1
+            step += 1
+            continue
+        # The next child of the list, by the list's template or by its own.
+        extra = np.int64(steps[stack[frame], 4])
+        row = children[stack[frame + 2]]
+        base = at_row[row]
+        step = np.int64(first_step[(extra if extra >= 0 else cells[base]) + variant])
+
+
 @jit
 def write_rows(  # type: ignore[no-untyped-def]
     ranges, state, variant, separator, at_row, cells, is_part, children, ids, offsets, first_step, steps, constants,
@@ -398,7 +510,7 @@ def write_rows(  # type: ignore[no-untyped-def]
         ids: [36 rows] uint8.
         offsets: [patients] int64, minutes from UTC.
         first_step: [2 templates] int32.
-        steps: [...] int32, five each.
+        steps: [..., 5] int32.
         constants: [...] uint8.
         pool: [...] uint8, lasting texts.
         pool_at: [texts + 1] int64.
@@ -412,113 +524,25 @@ def write_rows(  # type: ignore[no-untyped-def]
     Returns:
         0 when all rows are written; 1 when `out` is full (the row that did not fit is not begun).
     """
-    limit = out.shape[0] - 64
-    index = state[0]
-    row = state[1]
-    at = state[2]
-    written = state[3]
-    while index < ranges.shape[0]:
-        if row < ranges[index, 0]:
-            row = ranges[index, 0]
-        while row < ranges[index, 1]:
-            if is_part[row]:
-                row += 1
-                continue
-            mark = at
-            if at > limit:
-                state[0], state[1], state[2], state[3] = index, row, mark, written
-                return 1
-            if separator != 0 and written > 0:
-                out[at] = separator
-                at += 1
-            current = row
-            base = at_row[row]
-            step = np.int64(first_step[cells[base] + variant])
-            depth = 0
-            while True:
-                length = np.int64(steps[step, 1])
-                if at + length > limit:
-                    state[0], state[1], state[2], state[3] = index, row, mark, written
+    limit = out.shape[0] - _ROOM
+    while state[0] < ranges.shape[0]:
+        row = max(state[1], ranges[state[0], 0])
+        while row < ranges[state[0], 1]:
+            if not is_part[row]:
+                at = state[2]
+                if separator != 0 and state[3] > 0:
+                    out[at] = separator
+                    at += 1
+                at = _write_row(
+                    row, variant, at_row, cells, children, ids, offsets, first_step, steps, constants, pool, pool_at,
+                    local, local_at, memo, memo_text, stack, out, at, limit,
+                )  # fmt: skip
+                if at < 0:
+                    state[1] = row
                     return 1
-                _copy(out, at, constants, np.int64(steps[step, 0]), length)
-                at += length
-                kind = steps[step, 2]
-                column = np.int64(steps[step, 3])
-                if kind == 0:  # END
-                    if depth == 0:
-                        break
-                    # Frame of the stack: step of the list, row that has it, position in `children`, position after its last.
-                    top = (depth - 1) * 4
-                    stack[top + 2] += 1
-                    if stack[top + 2] < stack[top + 3]:
-                        out[at] = 44
-                        at += 1
-                        current = children[stack[top + 2]]
-                        base = at_row[current]
-                        extra = np.int64(steps[stack[top], 4])
-                        step = np.int64(first_step[(extra if extra >= 0 else cells[base]) + variant])
-                        continue
-                    depth -= 1
-                    step = stack[top]
-                    current = stack[top + 1]
-                    base = at_row[current]
-                elif kind == 1:  # ID
-                    source = current if column < 0 else cells[base + column]
-                    _copy(out, at, ids, source * 36, 36)
-                    at += 36
-                elif kind == 2:  # TEXT
-                    text = cells[base + column]
-                    length = pool_at[text + 1] - pool_at[text]
-                    if at + length > limit:
-                        state[0], state[1], state[2], state[3] = index, row, mark, written
-                        return 1
-                    _copy(out, at, pool, pool_at[text], length)
-                    at += length
-                elif kind == 4:  # DATE_TIME
-                    time_us = cells[base + column]
-                    offset = offsets[cells[base + 1]]
-                    if time_us != memo[0] or offset != memo[1]:
-                        memo[0] = time_us
-                        memo[1] = offset
-                        memo[2] = _put_date_time(memo_text, 0, time_us, offset)
-                    _copy(out, at, memo_text, 0, memo[2])
-                    at += memo[2]
-                elif kind == 6 and cells[base + column + 1] >= 0:  # DECIMAL
-                    at = _put_decimal(out, at, cells[base + column], cells[base + column + 1])
-                elif kind == 3 or kind == 6:  # LOCAL_TEXT, and the decimal that only a text can hold
-                    text = cells[base + column]
-                    length = local_at[text + 1] - local_at[text]
-                    if at + length > limit:
-                        state[0], state[1], state[2], state[3] = index, row, mark, written
-                        return 1
-                    _copy(out, at, local, local_at[text], length)
-                    at += length
-                elif kind == 7:  # INTEGER
-                    at = _put_integer(out, at, cells[base + column])
-                elif kind == 5:  # DATE
-                    local_us = cells[base + column] + offsets[cells[base + 1]] * 60_000_000
-                    at = _put_date(out, at, local_us // 86_400_000_000)
-                elif kind == 8:  # PADDED
-                    at = _put_padded(out, at, cells[base + column], np.int64(steps[step, 4]))
-                elif kind == 10:  # UID
-                    source = current if column < 0 else cells[base + column]
-                    at = _put_uid(out, at, ids, source * 36)
-                elif cells[base + column + 1] > 0:  # LIST
-                    top = depth * 4
-                    stack[top] = step
-                    stack[top + 1] = current
-                    stack[top + 2] = cells[base + column]
-                    stack[top + 3] = cells[base + column] + cells[base + column + 1]
-                    depth += 1
-                    extra = np.int64(steps[step, 4])
-                    current = children[stack[top + 2]]
-                    base = at_row[current]
-                    step = np.int64(first_step[(extra if extra >= 0 else cells[base]) + variant])
-                    continue
-                step += 1
-            written += 1
+                state[2] = at
+                state[3] += 1
             row += 1
-        index += 1
-        row = 0
-    state[0], state[1], state[2], state[3] = index, row, at, written
+        state[0] += 1
+        state[1] = 0
     return 0

@@ -48,9 +48,7 @@ def _fill(shard: Shard) -> None:
     cells[:, _STOP] = columns.times("stop")
     cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
     cells[:, _CODE] = shard.codes("conditions", ["system", "code", "display", "more_codes"], concept)
-    shard.set_templates(
-        section, FAMILY, encounter=cells[:, _ENCOUNTER] != NONE, stop=cells[:, _STOP] != NO_TIME
-    )
+    shard.set_templates(section, FAMILY, encounter=cells[:, _ENCOUNTER] != NONE, stop=cells[:, _STOP] != NO_TIME)
 
 
 KIND = Kind("Condition", "conditions", _WIDTH, _fill)

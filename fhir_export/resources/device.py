@@ -15,7 +15,8 @@ _KEEPS_DAYS = 9_131  # 25 years
 _GTIN_WEIGHTS = np.array([3, 1] * 6 + [3], np.int64)
 
 (
-    _CODE, _NAME, _MANUFACTURER, _MODEL, _IDENTIFIER, _LOT, _SERIAL, _MADE, _EXPIRES, _MADE_SHORT, _EXPIRES_SHORT, _WIDTH,
+    _CODE, _NAME, _MANUFACTURER, _MODEL, _IDENTIFIER, _LOT, _SERIAL, _MADE, _EXPIRES, _MADE_SHORT, _EXPIRES_SHORT,
+    _WIDTH,
 ) = range(2, 14)  # fmt: skip
 
 
@@ -55,7 +56,7 @@ FAMILY = Family("Device", Device, ShapeSpace(stop=2, name=2, manufacturer=2, mod
 def gtin14(number: Integers) -> Integers:
     """Appends the check digit of a GTIN to numbers of 13 digits (GS1 General Specifications, 7.9)."""
     digits = number[:, None] // 10 ** np.arange(12, -1, -1, dtype=np.int64) % 10
-    return number * 10 + -(digits @ _GTIN_WEIGHTS) % 10
+    return np.asarray(number * 10 + -(digits @ _GTIN_WEIGHTS) % 10)
 
 
 def _short_date(shard: Shard, section: Section, times: Integers) -> Integers:
@@ -66,7 +67,7 @@ def _short_date(shard: Shard, section: Section, times: Integers) -> Integers:
     months = dates.astype("M8[M]")
     month = (months - years.astype("M8[M]")).astype(np.int64) + 1
     day = (dates - months.astype("M8[D]")).astype(np.int64) + 1
-    return (years.astype(np.int64) + 1970) % 100 * 10_000 + month * 100 + day
+    return np.asarray((years.astype(np.int64) + 1970) % 100 * 10_000 + month * 100 + day)
 
 
 def _fill(shard: Shard) -> None:

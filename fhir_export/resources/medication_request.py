@@ -2,12 +2,13 @@
 
 import numpy as np
 from fhir.resources.R4B.medicationrequest import MedicationRequest
+from numpy.typing import NDArray
 
 from fhir_export.concepts import coded, concept, dispense, dosage
 from fhir_export.reasons import choice, reasons
-from fhir_export.shard import NONE, PATIENT, Kind, Shard
-from fhir_export.systems import SNOMED
+from fhir_export.shard import NONE, PATIENT, Integers, Kind, Shard
 from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.vocabulary import SNOMED
 from fhir_export.writer import NO_TIME
 
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/medicationrequest-category"
@@ -57,7 +58,14 @@ FAMILY = Family(
     "MedicationRequest",
     MedicationRequest,
     ShapeSpace(
-        status=len(_STATUSES), category=len(_CATEGORIES), encounter=2, reason=3, stop_reason=2, dosage=2, stop=2, dispense=2
+        status=len(_STATUSES),
+        category=len(_CATEGORIES),
+        encounter=2,
+        reason=3,
+        stop_reason=2,
+        dosage=2,
+        stop=2,
+        dispense=2,
     ),
     _build,
 )
@@ -88,7 +96,9 @@ def _fill(shard: Shard) -> None:
         section,
         FAMILY,
         status=status,
-        category=np.where(given, np.where(_is_inpatient(shard, cells[:, _ENCOUNTER]), _INPATIENT, _OUTPATIENT), _COMMUNITY),
+        category=np.where(
+            given, np.where(_is_inpatient(shard, cells[:, _ENCOUNTER]), _INPATIENT, _OUTPATIENT), _COMMUNITY
+        ),
         encounter=cells[:, _ENCOUNTER] != NONE,
         reason=choice(cells[:, _REASON_ROW], cells[:, _REASON_CODE]),
         stop_reason=has_reason,
@@ -98,12 +108,13 @@ def _fill(shard: Shard) -> None:
     )
 
 
-def _is_inpatient(shard: Shard, encounters: np.ndarray) -> np.ndarray:
+def _is_inpatient(shard: Shard, encounters: Integers) -> NDArray[np.bool_]:
     """Whether each of some encounters (row numbers, NONE: no encounter) is a stay."""
     encoded = shard.columns("encounters").text("encounter_class")
     inpatient = np.array([value in _INPATIENT_CLASSES for value in encoded.values])[encoded.indices]
     known = np.append(inpatient, False)  # NONE reads the last
-    return known[np.where(encounters == NONE, NONE, encounters - shard.sections["encounters"].base)]
+    positions = np.where(encounters == NONE, NONE, encounters - shard.sections["encounters"].base)
+    return np.asarray(known[positions])
 
 
 KIND = Kind("MedicationRequest", "medications", _WIDTH, _fill)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from fhir_export.concepts import checked, coded, concept, unit_members
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Section, Shard
-from fhir_export.systems import ucum_code
 from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.vocabulary import ucum_code
 
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 _ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
@@ -72,9 +72,7 @@ def _build_component(shape: Shape, slot: Slots) -> Json:
     return {"code": slot.element(_CODE)} | _value(shape["value"], slot)
 
 
-FAMILY = Family(
-    "Observation", Observation, ShapeSpace(encounter=2, category=2, components=2, value=_N_VALUES), _build
-)
+FAMILY = Family("Observation", Observation, ShapeSpace(encounter=2, category=2, components=2, value=_N_VALUES), _build)
 COMPONENT = Family(
     "Observation.component", ObservationComponent, ShapeSpace(value=_N_VALUES), _build_component, is_resource=False
 )
@@ -130,9 +128,7 @@ def _fill_values(shard: Shard, section: Section) -> Integers:
     kinds[is_number] = np.where(has_unit[is_number], _QUANTITY, _NUMBER)
     cells[:, _UNIT] = shard.codes("observations", ["unit"], unit_members, where=is_number & has_unit)
     if has_code.any():
-        concepts = shard.codes(
-            "observations", ["value_system", "value_code", "value_display"], concept, where=has_code
-        )
+        concepts = shard.codes("observations", ["value_system", "value_code", "value_display"], concept, where=has_code)
         cells[has_code, _VALUE] = concepts[has_code]
         kinds[has_code] = _CONCEPT
     if has_text.any():
@@ -150,7 +146,10 @@ def _text_kind(text: str | None) -> int:
 def _fill_absent(shard: Shard, section: Section, absent: NDArray[np.bool_], has_number: NDArray[np.bool_]) -> None:
     """Why there is no value: nobody knows, or it was a number that is none."""
     if absent.any():
-        reasons = {0: coded(_ABSENT_REASON, "unknown", "Unknown"), 1: coded(_ABSENT_REASON, "not-a-number", "Not a Number (NaN)")}
+        reasons = {
+            0: coded(_ABSENT_REASON, "unknown", "Unknown"),
+            1: coded(_ABSENT_REASON, "not-a-number", "Not a Number (NaN)"),
+        }
         section.cells[absent, _VALUE] = shard.constants(reasons, has_number[absent].astype(np.int64))
 
 

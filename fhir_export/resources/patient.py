@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from fhir_export.concepts import checked, coded
 from fhir_export.shard import NONE, Integers, Kind, Section, Shard, escaped
-from fhir_export.systems import language_tag
 from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.us_states import US_STATES
+from fhir_export.vocabulary import language_tag
 from fhir_export.writer import NO_TIME
+from trajsim.codes import OmbCategory, ethnicity_category, race_category
 from trajsim.errors import SchemaError
 
 # The number of a patient in Records (`patient_id`) as an identifier; 2.25 is the arc of UUIDs.
@@ -19,21 +20,8 @@ PATIENT_NUMBER_SYSTEM = "urn:oid:2.25.218461957066240384920571833614725598041"
 
 _IDENTIFIER_TYPES = "http://terminology.hl7.org/CodeSystem/v2-0203"
 _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
-_CDC_RACE = "urn:oid:2.16.840.1.113883.6.238"
 _MARITAL = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
 
-_RACES = {
-    "white": ("2106-3", "White"),
-    "black": ("2054-5", "Black or African American"),
-    "asian": ("2028-9", "Asian"),
-    "native": ("1002-5", "American Indian or Alaska Native"),
-    "hawaiian": ("2076-8", "Native Hawaiian or Other Pacific Islander"),
-    "other": (None, "Other Race"),
-}
-_ETHNICITIES = {
-    "hispanic": ("2135-2", "Hispanic or Latino"),
-    "nonhispanic": ("2186-5", "Not Hispanic or Latino"),
-}
 _MARITAL_STATUSES = {"M": "Married", "S": "Never Married", "D": "Divorced", "W": "Widowed"}
 _SEXES = ("F", "M")
 
@@ -140,7 +128,10 @@ def _extensions(shape: Shape, slot: Slots) -> list[Json]:
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
-    birth_time = {"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": slot.date_time(_BIRTH)}
+    birth_time = {
+        "url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime",
+        "valueDateTime": slot.date_time(_BIRTH),
+    }
     content: Json = {
         "id": slot.id(),
         "meta": META,
@@ -173,26 +164,23 @@ FAMILY = Family(
 )
 
 
-def _us_core_group(url: str, table: dict[str, tuple[str | None, str]], value: str | None) -> bytes:
-    """The extension for race or ethnicity."""
-    if value not in table:
-        msg = f"patients: unknown {url.rsplit('-', 1)[1]} {value!r}, expected one of {', '.join(table)}"
-        raise SchemaError(msg)
-    code, display = table[value]
-    parts: list[Json] = [{"url": "text", "valueString": display}]
-    if code is not None:
-        parts.insert(0, {"url": "ombCategory", "valueCoding": {"system": _CDC_RACE, "code": code, "display": display}})
+def _us_core_group(url: str, category: OmbCategory) -> bytes:
+    """The extension for race or ethnicity; a code that is no category of the five stands as text alone."""
+    parts: list[Json] = [{"url": "text", "valueString": category.display}]
+    if category.is_omb:
+        value = {"system": category.system, "code": category.code, "display": category.display}
+        parts.insert(0, {"url": "ombCategory", "valueCoding": value})
     return checked(Extension, {"url": f"{_US_CORE}{url}", "extension": parts})
 
 
 def race(value: str | None) -> bytes:
-    """The US Core race extension; without a category for races that the five do not hold."""
-    return _us_core_group("us-core-race", _RACES, value)
+    """The US Core race extension."""
+    return _us_core_group("us-core-race", race_category(value or ""))
 
 
 def ethnicity(value: str | None) -> bytes:
     """The US Core ethnicity extension."""
-    return _us_core_group("us-core-ethnicity", _ETHNICITIES, value)
+    return _us_core_group("us-core-ethnicity", ethnicity_category(value or ""))
 
 
 def marital_status(value: str | None) -> bytes:
@@ -244,7 +232,12 @@ def _fill(shard: Shard) -> None:
         (_PASSPORT, "passport"),
     ):  # fmt: skip
         cells[:, column] = shard.local_strings("patients", name)
-    for column, name in ((_CITY, "city"), (_COUNTY, "county"), (_POSTAL_CODE, "postal_code"), (_BIRTH_CITY, "birth_city")):
+    for column, name in (
+        (_CITY, "city"),
+        (_COUNTY, "county"),
+        (_POSTAL_CODE, "postal_code"),
+        (_BIRTH_CITY, "birth_city"),
+    ):
         cells[:, column] = shard.local_texts("patients", name)
     states = columns.text("state")
     in_state = np.array([value in US_STATES for value in states.values])[states.indices]

@@ -1,29 +1,14 @@
-"""What FHIR calls the code systems, units and language names of Records.
+"""What FHIR calls the codes, units and languages of Records, beside the URIs that `trajsim.codes` knows.
 
-Records spell code systems as GMF does; FHIR wants URIs. Displays are written only for constants of this room, from code
-systems that HL7 owns (a wrong display is an error to validators); whatever wording Records have goes into `text`.
+Displays are written only for constants of this room, from code systems that HL7 owns (a wrong display is an error to
+validators); whatever wording Records have goes into `text`.
 """
 
+from trajsim.codes import system_uri
 from trajsim.errors import ExportError
 
-SYSTEM_URIS = {
-    "SNOMED-CT": "http://snomed.info/sct",
-    "LOINC": "http://loinc.org",
-    "RxNorm": "http://www.nlm.nih.gov/research/umls/rxnorm",
-    "CVX": "http://hl7.org/fhir/sid/cvx",
-    "ICD-10-CM": "http://hl7.org/fhir/sid/icd-10-cm",
-    "ICD10-CM": "http://hl7.org/fhir/sid/icd-10-cm",
-    "ICD-9-CM": "http://hl7.org/fhir/sid/icd-9-cm",
-    "CPT": "http://www.ama-assn.org/go/cpt",
-    "NDC": "http://hl7.org/fhir/sid/ndc",
-    "UCUM": "http://unitsofmeasure.org",
-    "NUBC": "http://www.nubc.org/patient-discharge",
-    "NullFlavor": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor",
-    "DICOM-DCM": "http://dicom.nema.org/resources/ontology/DCM",
-    "DICOM-SOP": "urn:ietf:rfc:3986",
-}
-UCUM = SYSTEM_URIS["UCUM"]
-SNOMED = SYSTEM_URIS["SNOMED-CT"]
+UCUM = system_uri("UCUM")
+SNOMED = system_uri("SNOMED-CT")
 
 # Units that modules write and UCUM does not know, or reads as something else (K is kelvin).
 _UCUM_CODES = {
@@ -46,7 +31,15 @@ _DURATIONS = {
     "months": ("mo", "mo"),
     "years": ("a", "a"),
 }
-_DAYS_OF = {"seconds": 1 / 86_400, "minutes": 1 / 1_440, "hours": 1 / 24, "days": 1, "weeks": 7, "months": 30, "years": 365}
+_DAYS_OF = {
+    "seconds": 1 / 86_400,
+    "minutes": 1 / 1_440,
+    "hours": 1 / 24,
+    "days": 1,
+    "weeks": 7,
+    "months": 30,
+    "years": 365,
+}
 
 _LANGUAGES = {
     "arabic": "ar",
@@ -70,21 +63,6 @@ _LANGUAGES = {
     "urdu": "ur",
     "vietnamese": "vi",
 }
-
-
-def system_uri(name: str) -> str:
-    """The URI of a code system; a URI stays as it is.
-
-    Raises:
-        ExportError: The name is no known code system and no URI.
-    """
-    uri = SYSTEM_URIS.get(name)
-    if uri is not None:
-        return uri
-    if name.startswith(("http://", "https://", "urn:")):
-        return name
-    msg = f"unknown code system {name!r}, expected a URI or one of {', '.join(SYSTEM_URIS)}"
-    raise ExportError(msg)
 
 
 def code_in_system(system: str, code: str) -> str:
