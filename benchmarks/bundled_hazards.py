@@ -371,7 +371,7 @@ def onset_tables(found: dict[str, Hazards]) -> dict[str, tuple[list[str], list[l
         "hypertension_onset.csv": ("hypertension", "Candidate", "Another Year"),
         "prediabetes_onset.csv": ("prediabetes", "Candidate", "Another Year"),
         "dyslipidemia_onset.csv": ("dyslipidemia", "Cholesterol Rises", "Another Year"),
-        "dyslipidemia_first_statin.csv": ("high_cholesterol", "Atorvastatin", "End of Discovery"),
+        "dyslipidemia_first_statin.csv": ("high_cholesterol", "Weeks to Decision", "Year of Diet"),
         "dyslipidemia_later_statin.csv": ("high_cholesterol", "Decision Visit", "Year of Diet"),
         "coronary_onset.csv": ("coronary_disease", "Candidate", "Another Year"),
         "stroke_onset.csv": ("stroke_history", "Candidate", "Another Year"),
