@@ -346,7 +346,7 @@ def _imaging(rows: _Rows) -> dict[str, pa.Array]:
 
 
 def _deaths(rows: _Rows) -> dict[str, pa.Array]:
-    return rows.reason("cause_", "cause_key")
+    return {"time": rows.stop()} | rows.reason("cause_", "cause_key")
 
 
 _SPECIAL: Mapping[str, Callable[[_Rows], dict[str, pa.Array]]] = {

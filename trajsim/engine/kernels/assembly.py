@@ -286,8 +286,11 @@ def _keep_log(
             elif events[i]["time"] < birth:
                 tallies[TALLY_BEFORE_BIRTH] += 1
                 table = np.uint8(NO_TABLE)
-        elif role == ROLE_DEATH and i != death_event:
-            table = np.uint8(NO_TABLE)
+        elif role == ROLE_DEATH:
+            if i == death_event:
+                details[i]["stop"] = death
+            else:
+                table = np.uint8(NO_TABLE)
         details[i]["table"] = table
         if role == ROLE_ENCOUNTER:
             if table != NO_TABLE:
