@@ -192,22 +192,19 @@ def main() -> None:
     n = options.patients
     row_s, fill_s = statistics.median(rows), statistics.median(fill)
     print(f"{dt.date.today()}  {platform.machine()}  python {platform.python_version()}")  # noqa: DTZ011
-    print(
-        f"{n} patients, {n_resources / n:,.0f} resources, {n_bytes / n / 1e6:.2f} MB a patient; first call {first:.1f} s"
-    )
+    print(f"{n} patients of {n_resources / n:,.0f} resources and {n_bytes / n / 1e6:.2f} MB; first call {first:.1f} s")
     speed, count = n_bytes / fill_s / 1e6, n_resources / fill_s / 1e6
     print(f"writer: {speed:,.0f} MB/s, {count:.2f} M resources/s, {1e3 * fill_s / n:.2f} ms a patient")
     print(f"rows from tables, UUIDs included: {1e3 * row_s / n:.2f} ms a patient")
-    print(
-        f"together: {n_bytes / (row_s + fill_s) / 1e6:,.0f} MB/s, {n / (row_s + fill_s):,.0f} patients per CPU-second"
-    )
+    speed, count = n_bytes / (row_s + fill_s) / 1e6, n / (row_s + fill_s)
+    print(f"together: {speed:,.0f} MB/s, {count:,.0f} patients per CPU-second")
     if options.out:
-        begin, wall = _cpu_seconds(), time.perf_counter()
+        before, begin = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter()
         report = exporter.write_ndjson(records, options.out, shard=0)
-        cpu, wall = _cpu_seconds() - begin, time.perf_counter() - wall
-        print(
-            f"to disk: {report.n_bytes / 1e6:,.0f} MB; a patient: {1e3 * cpu / n:.2f} ms CPU, {1e3 * wall / n:.2f} ms wall"
-        )
+        after, wall = resource.getrusage(resource.RUSAGE_SELF), time.perf_counter() - begin
+        user, system = after.ru_utime - before.ru_utime, after.ru_stime - before.ru_stime
+        print(f"to disk: {report.n_bytes / 1e6:,.0f} MB; a patient: {1e3 * user / n:.2f} ms user,", end=" ")
+        print(f"{1e3 * system / n:.2f} ms system, {1e3 * wall / n:.2f} ms wall")
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ class FhirExporter:
             What was written.
 
         Raises:
-            SchemaError: Records break a rule of their schema: an unknown patient, a key without a row, an unknown class.
+            SchemaError: Records break a rule of their schema (unknown patient, key without a row, unknown class).
             ConfigError: A code system, race or ethnicity that trajsim does not know.
             ExportError: A file cannot be written.
         """
@@ -75,7 +75,7 @@ class FhirExporter:
             What was written.
 
         Raises:
-            SchemaError: Records break a rule of their schema: an unknown patient, a key without a row, an unknown class.
+            SchemaError: Records break a rule of their schema (unknown patient, key without a row, unknown class).
             ConfigError: A code system, race or ethnicity that trajsim does not know.
             ExportError: A file cannot be written.
         """
