@@ -212,7 +212,8 @@ class _LogReader:
             record["activities"] = [code.code for code in definition.activities] or None
         if kind == EventKind.MEDICATION and self._renewed is not None:
             record["codes"] = list(self._renewed["codes"])
-            record["reasons"] = self._renewed.get("reasons") and list(self._renewed["reasons"])
+            if "reasons" in self._renewed:
+                record["reasons"] = list(self._renewed["reasons"])
             self._renewed = None
         elif kind != EventKind.DEVICE:
             self._reason(record, int(row["ref"]), is_plan=kind == EventKind.CAREPLAN and tag == 1)
