@@ -69,7 +69,7 @@ def read_document(data: bytes, *, file: str) -> tuple[Tree, list[Finding]]:
         return None, [_invalid(file, "", "not valid JSON: nested too deeply")]
     findings = []
     if duplicated:
-        for steps, node in _walk(tree, ()):
+        for steps, node in _objects(tree):
             for key in duplicated.get(id(node), ()):
                 path = json_path((*steps, key))
                 message = f"key {key!r} is given more than once; only the last would count"
@@ -90,13 +90,13 @@ def _invalid(file: str, path: str, message: str, hint: str | None = None) -> Fin
     return Finding(rule="GMF101", severity=Severity.ERROR, file=file, path=path, message=message, hint=hint)
 
 
-def _walk(node: Tree, steps: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], Tree]]:
-    """Every object and list below a node, itself first."""
-    if isinstance(node, dict):
-        yield steps, node
-        for key, value in node.items():
-            yield from _walk(value, (*steps, key))
-    elif isinstance(node, list):
-        yield steps, node
-        for index, value in enumerate(node):
-            yield from _walk(value, (*steps, index))
+def _objects(tree: Tree) -> Iterator[tuple[tuple[Step, ...], Tree]]:
+    """Every object of a tree with its steps, in file order; without recursion, as trees may be deep."""
+    stack: list[tuple[tuple[Step, ...], Tree]] = [((), tree)]
+    while stack:
+        steps, node = stack.pop()
+        if isinstance(node, dict):
+            yield steps, node
+            stack += [((*steps, key), value) for key, value in reversed(node.items())]
+        elif isinstance(node, list):
+            stack += [((*steps, index), value) for index, value in reversed(list(enumerate(node)))]

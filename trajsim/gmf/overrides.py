@@ -4,6 +4,7 @@ Each entry is ``FILE.json::JSONPATH = number``. FILE is a bare file name, which 
 below the modules folder. The colon, the blank and the equals sign may be escaped by a backslash, as Java writes them.
 """
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -76,14 +77,21 @@ def _parse_line(file: Path, number: int, line: str) -> Override:
     if not found or not target or not cuts:
         msg = f"{where}: expected 'FILE.json::JSONPATH = number', got {line!r}"
         raise ConfigError(msg)
-    try:
-        figure = float(value)
-    except ValueError as error:
+    figure = _figure(value)
+    if figure is None:
         msg = f"{where}: expected a number after '=', got {value.strip()!r}"
-        raise ConfigError(msg) from error
+        raise ConfigError(msg)
     return Override(
         target=target.strip(), path=path.strip(), steps=_steps(path.strip(), where), value=figure, line=number
     )
+
+
+def _figure(text: str) -> float | None:
+    try:
+        figure = float(text)
+    except ValueError:
+        return None
+    return figure if math.isfinite(figure) else None
 
 
 def _unescape(match: re.Match[str]) -> str:

@@ -116,7 +116,7 @@ def _instant_ms(reader: Reader) -> int | None:
         return None
     try:
         moment = dt.datetime(year, month, day, hour or 0, minute or 0, second or 0, tzinfo=dt.UTC)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         reader.report("GMF111", f"no such date: {error}")
         return None
     return ms_from_datetime(moment) + (millisecond or 0)

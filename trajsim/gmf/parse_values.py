@@ -4,7 +4,7 @@ from typing import Any, cast, get_args
 
 from trajsim.gmf.expression import ExpressionError, parse_expression
 from trajsim.gmf.model import Code, Distribution, Exact, Range, TimeUnit
-from trajsim.gmf.reader import Reader, show
+from trajsim.gmf.reader import Reader, is_number, show
 
 TIME_UNITS: tuple[str, ...] = get_args(TimeUnit)
 DISTRIBUTION_KINDS = ("EXACT", "UNIFORM", "GAUSSIAN", "EXPONENTIAL", "TRIANGULAR")
@@ -31,7 +31,7 @@ def parse_code(reader: Reader) -> Code:
     code = node.get("code")
     if isinstance(code, int) and not isinstance(code, bool):
         code = str(code)
-    elif isinstance(code, float) and code == int(code):
+    elif isinstance(code, float) and code.is_integer():
         code = str(int(code))
     elif not isinstance(code, str) or not code.strip():
         reader.need_text("code", "the code as a text")
@@ -146,19 +146,14 @@ def need_sound_expression(reader: Reader, key: str = "expression") -> str | None
     return text
 
 
-def is_probability(value: object) -> bool:
-    """Whether a JSON value can stand as a probability: a number that is no boolean."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def need_probability(reader: Reader, key: str) -> float:
     """A probability that must be a number; sums and signs are for the checks."""
     value = reader.node.get(key)
     if value is None:
         reader.missing(key, "a probability")
         return 0.0
-    if is_probability(value):
-        return reader.number(key) or 0.0
+    if is_number(value):
+        return float(value)
     hint = None
     if isinstance(value, str):
         try:

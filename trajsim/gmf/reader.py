@@ -5,6 +5,7 @@ decoding reported an error is not used.
 """
 
 import math
+import sys
 from collections.abc import Iterable, Set
 from typing import Any
 
@@ -17,6 +18,13 @@ _KINDS = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", i
 def kind_of(value: object) -> str:
     """What a JSON value is, in words: ``a text``, ``null``."""
     return "null" if value is None else _KINDS.get(type(value), type(value).__name__)
+
+
+def is_number(value: object) -> bool:
+    """Whether a JSON value is a number that a double holds; a boolean is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def show(value: object) -> str:
@@ -116,7 +124,7 @@ class Reader:
         value = self.node.get(key)
         if value is None:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if is_number(value):
             return float(value)
         self.wrong("a number", value, key)
         return None
@@ -133,7 +141,7 @@ class Reader:
         value = self.node.get(key)
         if value is None:
             return None
-        if isinstance(value, int | float) and not isinstance(value, bool) and value == math.floor(value):
+        if is_number(value) and value == math.floor(value):
             return int(value)
         self.wrong("a whole number", value, key)
         return None
@@ -151,10 +159,7 @@ class Reader:
     def scalar(self, key: str) -> str | float | int | bool | None:
         """A text, number or boolean as it stands."""
         value = self.node.get(key)
-        if isinstance(value, float) and not math.isfinite(value):
-            self.wrong("a finite number", value, key)
-            return None
-        if value is None or isinstance(value, str | int | float):
+        if value is None or isinstance(value, str | bool) or is_number(value):
             return value
         self.wrong("a text, number or boolean", value, key)
         return None

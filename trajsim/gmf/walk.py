@@ -11,6 +11,7 @@ from trajsim.gmf.model import (
     ActiveCondition,
     AttributeCondition,
     Code,
+    ComplexOption,
     ComplexTransition,
     Condition,
     ConditionalTransition,
@@ -73,26 +74,28 @@ def targets(state: State) -> Iterator[tuple[Steps, str]]:
     if transition is None:
         return
     key = transition_key(transition)
-    match transition:
-        case DirectTransition():
-            steps = "alt_direct_transition" if isinstance(state, model.Physiology) else key
-            yield (steps,), transition.transition
-        case TypeOfCareTransition():
-            for name in ("ambulatory", "emergency", "telemedicine"):
-                yield (key, name), getattr(transition, name)
-        case ComplexTransition():
-            for index, option in enumerate(transition.options):
-                if option.distributions:
-                    for inner, part in enumerate(option.distributions):
-                        yield (key, index, "distributions", inner, "transition"), part.transition
-                elif option.transition is not None:
-                    yield (key, index, "transition"), option.transition
-        case DistributedTransition():
-            yield from _numbered(key, [option.transition for option in transition.options])
-        case ConditionalTransition():
-            yield from _numbered(key, [option.transition for option in transition.options])
-        case LookupTableTransition():
-            yield from _numbered(key, [option.transition for option in transition.options])
+    if isinstance(transition, DirectTransition):
+        yield ("alt_direct_transition" if isinstance(state, model.Physiology) else key,), transition.transition
+    elif isinstance(transition, TypeOfCareTransition):
+        for name in ("ambulatory", "emergency", "telemedicine"):
+            yield (key, name), getattr(transition, name)
+    elif isinstance(transition, ComplexTransition):
+        for index, option in enumerate(transition.options):
+            yield from _complex_targets((key, index), option)
+    elif isinstance(transition, DistributedTransition):  # noqa: SIM114 - joined, the options lose their type
+        yield from _numbered(key, [option.transition for option in transition.options])
+    elif isinstance(transition, ConditionalTransition):
+        yield from _numbered(key, [option.transition for option in transition.options])
+    else:
+        yield from _numbered(key, [option.transition for option in transition.options])
+
+
+def _complex_targets(steps: Steps, option: ComplexOption) -> Iterator[tuple[Steps, str]]:
+    if option.distributions:
+        for index, part in enumerate(option.distributions):
+            yield (*steps, "distributions", index, "transition"), part.transition
+    else:
+        yield (*steps, "transition"), option.transition or ""
 
 
 def _numbered(key: str, names: list[str]) -> Iterator[tuple[Steps, str]]:

@@ -74,6 +74,11 @@ def test_single_files_are_checked_in_their_folder(tmp_path: Path) -> None:
         check_files([root / "gone.json"])
 
 
+def test_file_outside_any_modules_folder_is_checked_in_its_own(tmp_path: Path) -> None:
+    root = write_modules(tmp_path / "files", {"a.json": module_json({})})
+    assert modules_root_of(root / "a.json") == root.resolve()
+
+
 def test_target_encounter_may_lie_in_a_caller(tmp_path: Path) -> None:
     onset: Json = {"type": "ConditionOnset", "codes": [CODE], "target_encounter": "Visit", "direct_transition": "End"}
     code = {"system": "SNOMED-CT", "code": "185349003", "display": "Encounter for check up"}
@@ -108,6 +113,24 @@ def test_end_by_name_of_another_type_or_module(tmp_path: Path) -> None:
     }
     found = [f.message for f in check(tmp_path / "two", elsewhere) if f.rule == "GMF207"]
     assert found == ["no ConditionOnset 'Stroke' in this module; the one in 'b' may be ended instead"]
+
+
+def test_only_the_calls_on_a_circle_are_faults(tmp_path: Path) -> None:
+    call: Json = {"type": "CallSubmodule", "direct_transition": "End"}
+    both = module_json(
+        {
+            "Back": {**call, "submodule": "s/one", "direct_transition": "Other"},
+            "Other": {**call, "submodule": "s/two"},
+        },
+        name="One",
+    )
+    files: dict[str, Json | str] = {
+        "a.json": module_json({"Call": {**call, "submodule": "s/one"}}),
+        "s/one.json": both,
+        "s/two.json": module_json({}, name="Two"),
+    }
+    found = [f.path for f in check(tmp_path, files) if f.rule == "GMF210"]
+    assert found == ["$.states['Back'].submodule"]
 
 
 def test_submodule_that_ends_the_visit_counts_as_encounter_end(tmp_path: Path) -> None:
@@ -188,6 +211,17 @@ def test_delays_cut_to_whole_units(
     distribution = {"kind": kind, "parameters": parameters, "round": is_rounded}
     state: Json = {"type": "Delay", "distribution": distribution, "unit": "years", "direct_transition": "End"}
     assert ("GMF604" in rules_of(check(tmp_path, {"a.json": module_json({"Wait": state})}))) is fires
+
+
+def test_wait_of_a_gaussian_is_not_bounded_and_a_code_needs_no_display(tmp_path: Path) -> None:
+    gauss = {"kind": "GAUSSIAN", "parameters": {"mean": 1, "standardDeviation": 5}}
+    bare = {"system": "SNOMED-CT", "code": "230690007"}
+    states: dict[str, Json] = {
+        "Wait": {"type": "Delay", "distribution": gauss, "unit": "days", "direct_transition": "Onset"},
+        "Onset": {"type": "ConditionOnset", "codes": [bare], "direct_transition": "Later"},
+        "Later": {"type": "Delay", "exact": {"quantity": -1, "unit": "days"}, "direct_transition": "End"},
+    }
+    assert rules_of(check(tmp_path, {"a.json": module_json(states)})) == ["GMF606"]
 
 
 @pytest.mark.parametrize(

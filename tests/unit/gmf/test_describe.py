@@ -113,6 +113,11 @@ def gaussian(**parameters: float) -> Json:
         ("Delay", {"distribution": gaussian(mean=5, standardDeviation=2), "unit": "weeks"}, "wait 5 ± 2 weeks"),
         (
             "Delay",
+            {"distribution": {"kind": "UNIFORM", "parameters": {"low": 3, "high": 4}}, "unit": "days"},
+            "wait 3 to 4 days",
+        ),
+        (
+            "Delay",
             {"distribution": {"kind": "EXPONENTIAL", "parameters": {"mean": 3}}, "unit": "days"},
             "wait exponential, mean 3 + 1 days",
         ),
@@ -202,3 +207,12 @@ def gaussian(**parameters: float) -> Json:
 )
 def test_state_in_words(type_: str, fields: Json, words: str) -> None:
     assert describe_state(sound_state(type_, **fields)) == words
+
+
+def test_parts_that_only_hand_made_modules_lack_have_words_too() -> None:
+    assert describe_transition(model.ComplexTransition((model.ComplexOption(),))) == []
+    assert describe_state(model.Delay(name="x", distribution=model.Distribution("UNIFORM"), unit="days")) == (
+        "wait uniform days"
+    )
+    with pytest.raises(AssertionError, match="no words for a Condition"):
+        describe_condition(model.Condition())

@@ -51,6 +51,31 @@ def test_picture_is_well_formed_and_shows_every_state_and_label() -> None:
     assert len(arrows) == 6
 
 
+def test_legend_of_many_kinds_is_broken_into_lines() -> None:
+    code = {"system": "SNOMED-CT", "code": "230690007", "display": "Stroke"}
+    types: dict[str, Json] = {
+        "Encounter": {"wellness": True},
+        "ConditionOnset": {"codes": [code]},
+        "MedicationOrder": {"codes": [code]},
+        "Procedure": {"codes": [code]},
+        "Symptom": {"symptom": "Pain"},
+        "Delay": {"exact": YEAR},
+        "Simple": {},
+        "CallSubmodule": {"submodule": "x"},
+        "Death": {},
+    }
+    following = dict(pairwise([*types, "Gone"]))
+    states = {type_: {"type": type_, **keys, "direct_transition": following[type_]} for type_, keys in types.items()}
+    module = sound_module(states)
+    titles = {
+        element.text: element.attrib["y"]
+        for element in ET.fromstring(draw_module(module)).iter(f"{SVG}text")
+        if element.text in {"start and end", "death", "does not exist"}
+    }
+    assert len(titles) == 3
+    assert len(set(titles.values())) > 1
+
+
 def test_targets_that_do_not_exist_are_drawn() -> None:
     module = sound_module({"It": {"type": "Simple", "direct_transition": "Gone"}})
     assert "Gone" in drawn_states(draw_module(module))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import trajsim
 from trajsim.errors import ConfigError, ModuleError
 from trajsim.gmf.library import bundled_modules_root, load_modules
 from trajsim.testing.modules import Json, module_json, write_modules
@@ -123,6 +124,19 @@ def test_all_faults_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_file_without_states_and_bad_table_are_reported_once(tmp_path: Path) -> None:
+    files: dict[str, Json | str] = {
+        "a.json": TABLE_USER,
+        "b.json": TABLE_USER,
+        "c.json": '{"name": "x"}',
+        "lookup_tables/risk.csv": "gender,Ill,End\nF,1\n",
+    }
+    assert faults(write_modules(tmp_path, files)) == [
+        "c.json: $: missing key 'states': expected an object of states by name [GMF103 error]",
+        "lookup_tables/risk.csv: row 2: 2 cells, expected 3 [GMF205 error]",
+    ]
+
+
 def test_missing_column_is_reported_at_the_state_that_needs_it(tmp_path: Path) -> None:
     files: dict[str, Json | str] = {"a.json": TABLE_USER, "lookup_tables/risk.csv": "gender,Sick,End\nF,1,0\n"}
     assert faults(write_modules(tmp_path, files)) == [
@@ -232,6 +246,12 @@ def test_missing_override_file_is_refused(tmp_path: Path) -> None:
 
 def test_bundled_modules_are_found() -> None:
     assert bundled_modules_root().is_dir()
+
+
+def test_installation_without_modules_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trajsim, "__file__", str(tmp_path / "trajsim" / "__init__.py"))
+    with pytest.raises(ConfigError, match="holds no modules"):
+        bundled_modules_root()
 
 
 @pytest.mark.skipif(not STOCK.is_dir(), reason="Synthea's modules are not here (TRAJSIM_SHARED)")

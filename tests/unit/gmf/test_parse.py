@@ -1,10 +1,13 @@
 """Module files to typed modules, and every fault by state name and JSON path."""
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from trajsim.gmf import model
 from trajsim.gmf.findings import Finding, Severity
@@ -315,6 +318,8 @@ def test_broken_json_names_line_and_column() -> None:
         (b'{"name": "x"}', "missing key 'states'"),
         (b'{"name": "x", "states": []}', "expected an object, got a list"),
         (b'{"name": "x", "states": {"Initial": null}}', "expected a state object"),
+        (b'{"name": "x", "states": {"Initial": 3}}', "expected an object, got a number 3"),
+        (b'{"name": "x", "states": {"Initial": {"type": "Terminal"}}, "gmf_version": 1e999}', "expected a number"),
         (b'{"name": " ", "states": {"Initial": {"type": "Terminal"}}}', "blank 'name'"),
     ],
 )
@@ -418,6 +423,42 @@ _FAULTS: list[tuple[Json, str, str]] = [
     ({"type": "Simple", "remarks": "text"}, ".remarks", "expected a list of texts"),
     ({"type": "Simple", "remarks": [1]}, ".remarks[0]", "expected a text, got a number 1"),
     ({"type": "Vaccine", "codes": [CODE], "series": 1.5}, ".series", "expected a whole number"),
+    ({"type": "Procedure", "codes": [CODE], "distribution": _UNIFORM}, "", "missing 'unit'"),
+    ({"type": "AllergyOnset", "codes": [CODE], "allergy_type": "x"}, ".allergy_type", "unknown type of allergy 'x'"),
+    (
+        {"type": "AllergyOnset", "codes": [CODE], "reactions": [{"reaction": CODE, "possible_severities": []}]},
+        ".reactions[0].possible_severities",
+        "empty list",
+    ),
+    (
+        {
+            "type": "AllergyOnset",
+            "codes": [CODE],
+            "reactions": [{"reaction": CODE, "possible_severities": [{"level": "awful", "value": 1}]}],
+        },
+        ".reactions[0].possible_severities[0].level",
+        "unknown level 'awful'",
+    ),
+    ({"type": "Counter", "attribute": "x", "action": 1}, ".action", "got a number 1"),
+    ({"type": "Counter", "attribute": "x", "action": "increment", "amount": 10**400}, ".amount", "expected a number"),
+    ({"type": "SetAttribute", "attribute": "x", "value": 10**400}, ".value", "expected a text, number or boolean"),
+    ({"type": "SetAttribute", "attribute": "x", "expression": "1 +"}, ".expression", "expression '1 +'"),
+    ({"type": "ConditionOnset", "codes": [{**CODE, "display": 5}]}, ".codes[0].display", "expected a text"),
+    ({"type": "ConditionOnset", "codes": [{**CODE, "code": 1.5}]}, ".codes[0].code", "got a number 1.5"),
+    ({"type": "Guard", "allow": {"condition_type": "And"}}, ".allow", "missing key 'conditions'"),
+    (
+        {"type": "Guard", "allow": {"condition_type": "Date", "operator": ">", "date": {"year": 2000}}},
+        ".allow.date",
+        "missing key 'month'",
+    ),
+    (
+        {
+            "type": "Guard",
+            "allow": {"condition_type": "Date", "operator": ">", "date": {"year": 10**30, "month": 1, "day": 1}},
+        },
+        ".allow.date",
+        "no such date",
+    ),
     ({"type": 7}, ".type", "expected the type of the state, got a number 7"),
     ({}, "", "missing key 'type'"),
 ]
@@ -449,6 +490,16 @@ _BAD_TRANSITIONS: list[tuple[Json, str, str]] = [
         ".distributed_transition[0].distribution",
         "missing key 'attribute'",
     ),
+    (
+        {"distributed_transition": [{"transition": "End", "distribution": True}]},
+        ".distributed_transition[0].distribution",
+        "the probability is True",
+    ),
+    (
+        {"distributed_transition": [{"transition": "End", "distribution": [0.5]}]},
+        ".distributed_transition[0].distribution",
+        "the probability is [0.5]",
+    ),
     ({"conditional_transition": [{}]}, ".conditional_transition[0]", "missing key 'transition'"),
     ({"lookup_table_transition": [{"transition": "End"}]}, ".lookup_table_transition[0]", "'lookup_table_name'"),
     ({"type_of_care_transition": {"ambulatory": "End"}}, ".type_of_care_transition", "missing key 'emergency'"),
@@ -468,3 +519,93 @@ def test_conditions_nested_too_deeply_are_a_finding() -> None:
         condition = {"condition_type": "Not", "condition": condition}
     found = parse_errors(module_json({"It": {"type": "Guard", "allow": condition, "direct_transition": "End"}}))
     assert any("nested more than 60 deep" in line for line in found)
+
+
+def test_duplicate_keys_inside_lists_are_found() -> None:
+    module, findings = _parse_text(
+        '{"name": "x", "states": {"Initial": {"type": "Terminal", "remarks": [{"a": 1, "a": 2}]}}}'
+    )
+    assert module is None
+    assert findings[0].path == "$.states['Initial'].remarks[0].a"
+
+
+def test_keys_that_are_ignored_are_information() -> None:
+    chance = {"transition": "End", "distribution": 1, "note": "x"}
+    table = {"transition": "End", "lookup_table_name": "t.csv", "note": "x"}
+    body = {"codes": [{**CODE, "note": "x"}], "attribute": "y", "note": "x"}
+    tree = module_json(
+        {
+            "A": {"type": "Simple", "distributed_transition": [chance]},
+            "B": {"type": "Simple", "conditional_transition": [{"transition": "End", "note": "x"}]},
+            "C": {"type": "Simple", "complex_transition": [{"transition": "End", "note": "x"}]},
+            "D": {"type": "Simple", "lookup_table_transition": [table]},
+            "E": {"type": "DiagnosticReport", "codes": [CODE], "observations": [body], "direct_transition": "End"},
+            "F": {"type": "Guard", "allow": {"condition_type": "True", "value": 1}, "direct_transition": "End"},
+        },
+        author="x",
+    )
+    module, findings = parse_json(tree)
+    assert module is not None
+    assert [finding.path for finding in findings if finding.rule == "GMF110"] == [
+        "$.author",
+        "$.states['A'].distributed_transition[0].note",
+        "$.states['B'].conditional_transition[0].note",
+        "$.states['C'].complex_transition[0].note",
+        "$.states['D'].lookup_table_transition[0].note",
+        "$.states['E'].observations[0].note",
+        "$.states['E'].observations[0].codes[0].note",
+        "$.states['F'].allow.value",
+    ]
+
+
+def test_values_that_lose_are_warned_of() -> None:
+    tree = module_json(
+        {
+            "A": {**_FULL["Procedure"][0], "type": "Procedure", "distribution": _UNIFORM, "direct_transition": "End"},
+            "B": {**_BODY, "type": "Observation", "vital_sign": "Height", "direct_transition": "End"},
+        }
+    )
+    _, findings = parse_json(tree)
+    assert [(f.rule, f.path) for f in findings] == [
+        ("GMF115", "$.states['A'].distribution"),
+        ("GMF115", "$.states['B'].vital_sign"),
+    ]
+
+
+def test_codes_written_as_numbers() -> None:
+    state = sound_state("ConditionOnset", codes=[{"system": "RxNorm", "code": 12.0}])
+    assert isinstance(state, model.ConditionOnset)
+    assert state.codes == (Code("RxNorm", "12", ""),)
+
+
+_SCALARS = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+)
+_TREES = st.recursive(
+    _SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_any_damage_is_a_finding_and_never_an_exception(data: st.DataObject) -> None:
+    """Puts any value at any place of a file with any type of state or condition."""
+    guards = [{"type": "Guard", "allow": tree} for tree, _ in _CONDITIONS]
+    bodies = [{"type": type_, **fields} for type_, (fields, _) in _FULL.items()]
+    state = {"direct_transition": "End", **data.draw(st.sampled_from([*guards, *bodies]))}
+    tree = copy.deepcopy(module_json({"It": state}))
+    node: Any = tree
+    while True:
+        places = sorted(node) if isinstance(node, dict) else list(range(len(node)))
+        if not places:
+            break
+        place = data.draw(st.sampled_from(places))
+        if not isinstance(node[place], dict | list) or data.draw(st.booleans()):
+            node[place] = data.draw(_TREES)
+            break
+        node = node[place]
+    module, findings = parse_json(tree)
+    assert (module is None) is any(finding.severity is Severity.ERROR for finding in findings)
+    assert all(finding.path.startswith("$") for finding in findings)

@@ -124,12 +124,12 @@ def _lowest(state: Delay) -> float | None:
         return min(state.range.low, state.range.high)
     if state.exact is not None:
         return float(state.exact.quantity)
-    distribution = state.distribution
-    if distribution is None:
-        return None
-    return {"EXACT": distribution.value, "UNIFORM": distribution.low, "TRIANGULAR": distribution.min}.get(
-        distribution.kind
-    )
+    match state.distribution:
+        case Distribution(kind="EXACT", value=low) | Distribution(kind="UNIFORM", low=low):
+            return low
+        case Distribution(kind="TRIANGULAR", min=low):
+            return low
+    return None
 
 
 def _highest(distribution: Distribution) -> float | None:
