@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from trajsim.streams.jit import jit
+from trajsim.streams.jit import inline_jit, jit
 
 _M0 = np.uint64(0xD2511F53)
 _M1 = np.uint64(0xCD9E8D57)
@@ -28,7 +28,7 @@ _TWO_M53 = 2.0**-53
 _TWO_M54 = 2.0**-54
 
 
-@jit
+@inline_jit
 def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]  # uint64 words below 2^32
     """One Philox4x32-10 block."""
     for _ in range(10):
@@ -45,7 +45,7 @@ def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]  # uint6
     return c0, c1, c2, c3
 
 
-@jit
+@inline_jit
 def uniform(seed_low, seed_high, patient_low, patient_high, stream, n):  # type: ignore[no-untyped-def]
     """The n-th uniform of a stream, in [0, 1); all arguments uint64."""
     w0, w1, _, _ = philox4x32(n & _MASK, stream, patient_low, patient_high, seed_low, seed_high)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from trajsim.engine.opcodes import Draw, Tag
-from trajsim.streams.jit import jit
+from trajsim.streams.jit import inline_jit, jit
 from trajsim.streams.philox import hash4, keyed_uniform, normal_quantile, uniform
 
 UNSET = np.iinfo(np.int64).min
@@ -76,7 +76,7 @@ def instant_of_age(x, months):
     return (day if day < last else last) * DAY
 
 
-@jit
+@inline_jit
 def next_uniform(h, Z, x, stream):
     """The next uniform of a stream."""
     w = x.w
@@ -138,7 +138,7 @@ def law(s, u):
     return v
 
 
-@jit
+@inline_jit
 def draw_value(h, Z, x, s, stream):
     """Draws from a state's distribution; a constant takes no uniform."""
     if s.dk <= EXACT:
@@ -146,7 +146,7 @@ def draw_value(h, Z, x, s, stream):
     return law(s, next_uniform(h, Z, x, stream))
 
 
-@jit
+@inline_jit
 def span_of(s, q):
     """A quantity in a state's time unit as whole milliseconds."""
     units = s.tf * q
@@ -157,13 +157,13 @@ def span_of(s, q):
     return np.int64(units) * s.tu
 
 
-@jit
+@inline_jit
 def mark(x, bit):
     """Says that a slot changed: guards that watch it are tested again."""
     x.dirty_now = x.dirty_now | (np.int64(1) << np.int64(2 + bit % 61))
 
 
-@jit
+@inline_jit
 def set_attribute(h, x, slot, tag, value):
     """Writes an attribute."""
     x.w[h.w_attribute + slot] = tag
@@ -171,7 +171,7 @@ def set_attribute(h, x, slot, tag, value):
     mark(x, slot)
 
 
-@jit
+@inline_jit
 def emit(h, x, E, kind, state, time, value, encounter, ref, tag, stream):
     """Writes an event; returns its index within the patient."""
     index = x.n_events

@@ -5,7 +5,7 @@ import numpy as np
 from trajsim.engine.kernels.logic import evaluate
 from trajsim.engine.kernels.slots import age_in_months, coerce, next_uniform
 from trajsim.engine.opcodes import Tag, TransitionOp
-from trajsim.streams.jit import jit
+from trajsim.streams.jit import inline_jit, jit
 
 DIRECT = int(TransitionOp.DIRECT)
 DISTRIBUTED = int(TransitionOp.DISTRIBUTED)
@@ -55,7 +55,7 @@ def _conditional(h, S, O, N, Z, x, E, o0, o1, t, stream):  # noqa: E741
     return np.int64(o1 - 1)
 
 
-@jit
+@inline_jit
 def _category(h, Z, D, x, slot, base):
     """Category of an attribute in a key column: its number, -1 for none; second result False if it is absent."""
     tag = x.w[h.w_attribute + slot]
@@ -73,7 +73,7 @@ def _category(h, Z, D, x, slot, base):
     return np.int64(-1), True
 
 
-@jit
+@inline_jit
 def _interval(Z, base, n, value):
     """Interval of a rising list of edges that holds a value; -1 outside."""
     if n < 2 or value < Z[base] or value >= Z[base + n - 1]:
@@ -89,7 +89,7 @@ def _interval(Z, base, n, value):
     return low
 
 
-@jit
+@inline_jit
 def _cell(Z, x, group, t):
     """Offset of the probabilities of the row that covers the time and age; -1 for none."""
     n_times = Z[group]
@@ -107,7 +107,7 @@ def _cell(Z, x, group, t):
     return Z[group + 5 + time * Z[group + 4] + age]
 
 
-@jit
+@inline_jit
 def _row(h, T, Z, D, x, E, table, t, stream):
     """Offset of the probabilities of the matching row; -1 for none."""
     row = T[table]
@@ -130,7 +130,7 @@ def _row(h, T, Z, D, x, E, table, t, stream):
     return _cell(Z, x, group, t)
 
 
-@jit
+@inline_jit
 def _lookup(h, O, T, Z, D, x, E, table, o0, o1, t, stream):  # noqa: E741
     u = next_uniform(h, Z, x, stream)
     at = _row(h, T, Z, D, x, E, table, t, stream)
@@ -164,7 +164,7 @@ def _type_of_care(h, O, Z, x, o0, t, stream):  # noqa: E741
     return np.int64(O[o0 + 2].next)
 
 
-@jit
+@inline_jit
 def choose(h, S, O, N, T, Z, D, x, E, state, t, stream):  # noqa: E741
     """The successor of a state at time t."""
     s = S[state]

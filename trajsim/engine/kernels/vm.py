@@ -36,7 +36,7 @@ from trajsim.engine.kernels.states import clinical, encounter, procedure, wellne
 from trajsim.engine.kernels.transitions import choose
 from trajsim.engine.opcodes import ExitStatus, Log, Opcode, Threshold
 from trajsim.engine.program import STACK_DEPTH
-from trajsim.streams.jit import jit
+from trajsim.streams.jit import inline_jit, jit
 
 DONE = int(ExitStatus.DONE)
 FULL = int(ExitStatus.FULL)
@@ -75,7 +75,7 @@ FIRST_MODULE_STREAM = 2
 LOG_SLACK = 64
 
 
-@jit
+@inline_jit
 def visit(x, L, kind, file, state, time, stream):
     """Writes the visit log, if somebody wants it."""
     if x.logging == 0:
@@ -89,7 +89,7 @@ def visit(x, L, kind, file, state, time, stream):
     x.n_log += 1
 
 
-@jit
+@inline_jit
 def enter(h, S, x, L, file, state, stream):
     """A state becomes the current one of a file."""
     w = x.w
@@ -149,7 +149,7 @@ def merge(h, Z, x, base):
             w[h.w_prior_exit + target] = w[h.w_prior_exit + source]
 
 
-@jit
+@inline_jit
 def wait(x, wake, mask):
     """How a blocked state wants to be woken."""
     x.block_wake = wake
@@ -171,7 +171,7 @@ def guard_wake(Z, x, s, t):
     return wake
 
 
-@jit
+@inline_jit
 def timed(h, S, Z, x, E, C, state, file, t, stream):
     """A Delay, or a Procedure: draws its end once, passes when that is reached alive."""
     s = S[state]
@@ -213,7 +213,7 @@ def blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     """States that may block, and those that open or close encounters."""
     s = S[state]
     op = s.op
-    if op == OP_DELAY or op == OP_PROCEDURE:
+    if op == OP_PROCEDURE:
         return timed(h, S, Z, x, E, C, state, file, t, stream)
     if op == OP_GUARD:
         if evaluate(h, S, N, Z, x, E, s.a, t, stream):
@@ -245,7 +245,7 @@ def blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     return BLOCKED
 
 
-@jit
+@inline_jit
 def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     """Runs the current state of a file at t. PASSED leaves its exit time in `x.exit`."""
     x.state = state
@@ -259,7 +259,9 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
         return PASSED
     if op == OP_CALL:
         return CALLED
-    if op == OP_DELAY or (op >= OP_TERMINAL and op <= OP_GUARD) or op == OP_PROCEDURE:
+    if op == OP_DELAY:
+        return timed(h, S, Z, x, E, C, state, file, t, stream)
+    if (op >= OP_TERMINAL and op <= OP_GUARD) or op == OP_PROCEDURE:
         return blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
     if op >= OP_ENCOUNTER and op <= OP_ENCOUNTER_END:
         return blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
@@ -267,7 +269,7 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     return PASSED
 
 
-@jit
+@inline_jit
 def push(h, S, Z, x, L, file, m, t, stream):
     """Begins `process(file, t)`; False if the patient is dead at t."""
     if x.death <= t:
@@ -282,7 +284,7 @@ def push(h, S, Z, x, L, file, m, t, stream):
     return True
 
 
-@jit
+@inline_jit
 def finish(h, S, O, N, T, Z, D, x, E, L, state, file, exit_time, t, stream):  # noqa: E741
     """A state is over: notes its exit, chooses and enters its successor."""
     x.w[h.w_exit + file] = exit_time
@@ -312,7 +314,7 @@ def finish_call(h, S, Z, x, L, caller, callee, t, stream):
     x.exit = left
 
 
-@jit
+@inline_jit
 def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):  # noqa: E741
     """One step of a top-level module (`Module.process`); returns a status."""
     stream = m + FIRST_MODULE_STREAM
@@ -388,7 +390,7 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):  # noqa: E741
     return DONE
 
 
-@jit
+@inline_jit
 def step(h, S, O, N, T, Z, D, x, E, C, L):  # noqa: E741
     """The modules of one grid point that have something to do, in order; returns a status."""
     t = x.t
