@@ -104,9 +104,12 @@ def _pieces(word: str, width: float, size: float) -> list[str]:
 
 
 def _cut(text: str, width: float, size: float) -> str:
-    while text and text_width(text + "…", size) > width:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    used, kept = text_width("…", size), 0
+    for kept, char in enumerate(text):  # noqa: B007 - how many characters fit is what the loop is for
+        used += text_width(char, size)
+        if used > width:
+            break
+    return text[:kept].rstrip() + "…"
 
 
 class _Picture:

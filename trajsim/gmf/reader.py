@@ -91,7 +91,7 @@ class Reader:
         """Reports, as information, the keys that GMF does not know here and ignores."""
         unknown = self.node.keys() - known
         for key in sorted(unknown):
-            near = did_you_mean(key, known)
+            near = did_you_mean(key, known - self.node.keys())
             self.report("GMF110", f"GMF ignores key {key!r} here{near}", key, severity=Severity.INFO)
 
     # --- scalars ------------------------------------------------------------------------------------------------------
