@@ -100,6 +100,8 @@ def combined(columns: list[Encoded]) -> tuple[NDArray[np.int64], list[tuple[str 
         return first.indices, [(value,) for value in first.values]
     code = first.indices.copy()
     for column in columns[1:]:
+        if len(column.values) == 1:  # nothing but nulls
+            continue
         code *= len(column.values)
         code += column.indices
     encoded = pa.array(code).dictionary_encode()

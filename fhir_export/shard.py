@@ -6,12 +6,13 @@ are row numbers, so that they resolve by construction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from fhir_export import writer
@@ -28,18 +29,19 @@ NONE = -1
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Section:
-    """Rows of one kind: where they stand, whose they are, where each patient's begin and stop."""
+    """Rows of one kind: where they stand, whose they are, where each patient's begin and stop; then their cells."""
 
     name: str
     resource_type: str | None
     base: int
-    cells: Integers
+    width: int
     patient: Integers
     keys: NDArray[np.uint64]
     starts: Integers
     stops: Integers
+    cells: Integers = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
     @property
     def n_rows(self) -> int:
@@ -97,6 +99,7 @@ class Shard:
                 self.add_table(kind)
         self.is_part = np.zeros(self._n_rows, np.bool_)
         self.ids = self._make_ids()
+        self._cells = self._make_cells()
         for kind in kinds:
             kind.fill(self)
 
@@ -148,12 +151,21 @@ class Shard:
                 f"places, expected known patients with contiguous rows ({len(keys)} rows)"
             )
             raise SchemaError(msg)
-        cells = np.full((len(keys), width), NONE, np.int64)
-        cells[:, PATIENT] = patient
-        section = Section(name, resource_type, self._n_rows, cells, patient, keys, starts, stops)
+        section = Section(name, resource_type, self._n_rows, width, patient, keys, starts, stops)
         self.sections[name] = section
         self._n_rows += section.n_rows
         return section
+
+    def _make_cells(self) -> Integers:
+        """One array for the writer, of which every section sees its part."""
+        cells = np.full(sum(section.n_rows * section.width for section in self.sections.values()), NONE, np.int64)
+        at = 0
+        for section in self.sections.values():
+            size = section.n_rows * section.width
+            section.cells = cells[at : at + size].reshape(section.n_rows, section.width)
+            section.cells[:, PATIENT] = section.patient
+            at += size
+        return cells
 
     def _make_ids(self) -> NDArray[np.uint8]:
         ids = np.empty(self._n_rows * writer.ID_LENGTH, np.uint8)
@@ -308,7 +320,8 @@ class Shard:
         writer.shortest_decimals(values, mantissa, decimals)
         hard = np.flatnonzero(decimals == writer.NOT_SHORT)
         if len(hard):
-            first = self.local.extend([repr(float(values[row])).encode() for row in hard])
+            texts = pa.array(values[hard]).cast(pa.string()).cast(pa.binary())  # the shortest that read back alike
+            first = self.local.extend(texts.to_pylist())
             mantissa[hard] = np.arange(first, first + len(hard))
         section.cells[:, column] = mantissa
         section.cells[:, column + 1] = decimals
@@ -318,16 +331,15 @@ class Shard:
 
     def packed(self) -> tuple[Any, ...]:
         """The arguments of `writer.write_rows` from `at_row` to `local_at`."""
-        cells = np.concatenate([section.cells.reshape(-1) for section in self.sections.values()])
         at_row = np.empty(self._n_rows, np.int64)
         at = 0
         for section in self.sections.values():
-            width = section.cells.shape[1]
-            at_row[section.base : section.base + section.n_rows] = at + width * np.arange(section.n_rows)
-            at += section.cells.size
+            stop = at + section.n_rows * section.width
+            at_row[section.base : section.base + section.n_rows] = np.arange(at, stop, section.width)
+            at = stop
         children = np.concatenate([*self._children, np.zeros(1, np.int64)])
         return (
-            at_row, cells, self.is_part, children, self.ids, self.offsets,
+            at_row, self._cells, self.is_part, children, self.ids, self.offsets,
             *self.templates.packed(), *self.texts.packed(), *self.local.packed(),
         )  # fmt: skip
 
