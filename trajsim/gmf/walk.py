@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from trajsim.gmf import model
 from trajsim.gmf.document import Step, json_path
+from trajsim.gmf.expression import VITAL_SIGN_NAMES, names_of, parse_expression
 from trajsim.gmf.model import (
     ActiveCondition,
     AttributeCondition,
@@ -211,6 +212,8 @@ def attributes_read(state: State) -> Iterator[tuple[Steps, str]]:
     """Attributes that a state reads by name. A `reason` is left out: it may also name a state."""
     if isinstance(state, model.SetAttribute) and state.value_attribute is not None:
         yield ("value_attribute",), state.value_attribute
+    for used in _expression_names(getattr(state, "expression", None)):
+        yield ("expression",), used
     name = getattr(state, "referenced_by_attribute", None)
     if name is not None:
         yield ("referenced_by_attribute",), name
@@ -226,6 +229,14 @@ def attributes_read(state: State) -> Iterator[tuple[Steps, str]]:
             yield (*steps, "attribute"), condition.attribute
         elif isinstance(condition, ActiveCondition | ObservationCondition) and condition.referenced_by_attribute:
             yield (*steps, "referenced_by_attribute"), condition.referenced_by_attribute
+
+
+def _expression_names(text: str | None) -> Iterator[str]:
+    """Attributes that an expression reads; its other names are vital signs and the age."""
+    if text is not None:
+        for name in names_of(parse_expression(text)):
+            if name != "age" and name.lower() not in VITAL_SIGN_NAMES:
+                yield name
 
 
 def ended_state(state: State) -> tuple[str, str] | None:

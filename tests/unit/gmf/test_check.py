@@ -79,6 +79,19 @@ def test_file_outside_any_modules_folder_is_checked_in_its_own(tmp_path: Path) -
     assert modules_root_of(root / "a.json") == root.resolve()
 
 
+def test_expressions_read_attributes_but_no_vital_signs(tmp_path: Path) -> None:
+    sums: Json = {"type": "SetAttribute", "attribute": "y", "direct_transition": "Use"}
+    use: Json = {"type": "SetAttribute", "attribute": "x", "expression": "#{y}", "direct_transition": "End"}
+    states = {"Sum": {**sums, "expression": "#{x} + #{BMI} + #{age}"}, "Use": use}
+    assert rules_of(check(tmp_path / "one", {"a.json": module_json(states)})) == []
+    states["Sum"]["expression"] = "#{z}"
+    found = check(tmp_path / "two", {"a.json": module_json(states)})
+    assert [(f.rule, f.path) for f in found] == [
+        ("GMF703", "$.states['Sum'].expression"),
+        ("GMF704", "$.states['Use']"),
+    ]
+
+
 def test_target_encounter_may_lie_in_a_caller(tmp_path: Path) -> None:
     onset: Json = {"type": "ConditionOnset", "codes": [CODE], "target_encounter": "Visit", "direct_transition": "End"}
     code = {"system": "SNOMED-CT", "code": "185349003", "display": "Encounter for check up"}
