@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from trajsim.errors import ConfigError, ExportError
@@ -32,7 +32,8 @@ def whole_file(path: Path) -> Iterator[Path]:
         msg = f"cannot write {path}: {error.strerror or error}"
         raise ExportError(msg, hint="free some space, or name another folder with --out") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it took its place, or the folder cannot be written
+            temporary.unlink()
 
 
 def _flush(path: Path) -> None:

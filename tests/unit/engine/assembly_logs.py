@@ -1,4 +1,4 @@
-"""One module with a state of every kind that writes rows, and logs of it: written by hand, or at random by the rules."""
+"""One module with a state of every kind that writes rows, and logs of it: written by hand, or at random."""
 
 from dataclasses import dataclass, field
 
