@@ -111,7 +111,7 @@ class Machine:
         patient = self._patient
         return StateRun(
             time=time, module=patient.module, visit=visit, rows=tuple(patient.log.rows[first_row:]),
-            first_row=first_row, tests=tuple(patient.tests),
+            first_row=first_row, tests=tuple(patient.tests), lock=patient.lock,
         )  # fmt: skip
 
     def _call(self, frame: Frame, visit: Visit, key: str, time: int) -> bool:

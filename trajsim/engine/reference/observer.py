@@ -54,6 +54,7 @@ class StateRun:
         rows: What it wrote into the log.
         first_row: Index of the first of them.
         tests: Conditions evaluated by the state itself (a Guard).
+        lock: Who holds the encounter lock after it: a top-level module, ``@encounters``, or None.
     """
 
     time: int
@@ -62,6 +63,7 @@ class StateRun:
     rows: Sequence[Row]
     first_row: int
     tests: Sequence[ConditionTest]
+    lock: str | None
 
 
 class Observer(Protocol):
