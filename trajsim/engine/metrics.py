@@ -11,6 +11,7 @@ from trajsim.engine.kernels.metrics import count_visits
 from trajsim.engine.machine import Machine
 from trajsim.engine.opcodes import TransitionOp
 from trajsim.engine.program import Program
+from trajsim.errors import DataFileError
 from trajsim.units import DAY_MS
 
 StateCounts = dict[str, object]
@@ -59,6 +60,26 @@ class StateMetrics:
                 self._program.states, machine.log, int(machine.record[0].n_log), self._counts, self._days, self._seen,
                 self._frames, self._ranges, self._targets, self._taken,
             )  # fmt: skip
+
+    def to_bytes(self) -> bytes:
+        """The counters of a finished piece of work, to be added elsewhere (a resumed run, another thread)."""
+        return b"".join(array.tobytes() for array in (self._counts, self._days, self._taken))
+
+    def add_bytes(self, data: bytes) -> None:
+        """Adds the counters of another piece of work on the same program.
+
+        Raises:
+            DataFileError: They belong to another program.
+        """
+        arrays = (self._counts, self._days, self._taken)
+        if len(data) != sum(array.nbytes for array in arrays):
+            msg = f"state metrics of {len(data)} bytes do not fit these modules"
+            raise DataFileError(msg)
+        offset = 0
+        with self._lock:
+            for array in arrays:
+                array += np.frombuffer(data, np.int64, array.size, offset).reshape(array.shape)
+                offset += array.nbytes
 
     def to_json(self) -> dict[str, dict[str, StateCounts]]:
         """By module file and state: entered, persons, still_there, mean_days, to."""

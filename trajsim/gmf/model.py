@@ -197,7 +197,7 @@ class ConditionalOption(Struct, frozen=True):
 
 
 class ComplexOption(Struct, frozen=True):
-    """One option of a complex list: a target, or a non-empty distributed list (which wins when both are given)."""
+    """One option of a complex list: a target, or a non-empty distributed list; the target wins when the file gives both."""
 
     transition: str | None = None
     distributions: tuple[DistributedOption, ...] = ()

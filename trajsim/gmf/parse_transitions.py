@@ -95,6 +95,8 @@ def _complex_option(reader: Reader) -> ComplexOption:
             )
         else:
             reader.report("GMF103", "missing key: expected 'transition' or 'distributions'")
+    if target is not None:
+        distributions = ()  # Synthea looks at `transition` first
     return ComplexOption(target, distributions, condition)
 
 
