@@ -1,5 +1,6 @@
 import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def _same_encounters(again: Records, records: Records, table: str, old: pa.Table
     if table == "encounters":
         return
 
-    def places(pairs: Any, where: Records) -> list[int]:
+    def places(pairs: Iterable[tuple[int, int]], where: Records) -> list[int]:
         keys = zip(
             where["encounters"]["patient_id"].to_pylist(), where["encounters"]["row_key"].to_pylist(), strict=True
         )

@@ -80,10 +80,10 @@ def test_gzip_and_plain_files_give_the_same(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_patients_or_encounters_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match="no patients.csv here"):
+    with pytest.raises(DataFileError, match=r"no patients.csv here"):
         read_synthea_csv(tmp_path)
     (_folder(tmp_path) / "encounters.csv").unlink()
-    with pytest.raises(DataFileError, match="no encounters.csv here"):
+    with pytest.raises(DataFileError, match=r"no encounters.csv here"):
         read_synthea_csv(tmp_path)
 
 
