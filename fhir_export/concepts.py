@@ -134,10 +134,16 @@ def _plain(value: float) -> float | int:
     return int(value) if float(value).is_integer() else float(value)
 
 
+def _dose(prescription: Json) -> Json:
+    """How much how often; empty where the prescription does not say, or says never."""
+    dose: Json = prescription.get("dosage") or {}
+    return dose if dose and float(dose["frequency"]) >= 1 and float(dose["period"]) > 0 else {}
+
+
 def dosage(prescription: str | None) -> bytes:
     """The dosage instruction of a prescription; empty if it says nothing about how to take the medication."""
     content: Json = orjson.loads(prescription or "{}")
-    dose: Json = content.get("dosage") or {}
+    dose = _dose(content)
     instruction: Json = {"sequence": 1}
     words = []
     if dose:
@@ -172,7 +178,7 @@ def dispense(prescription: str | None) -> bytes:
     if content.get("refills"):
         request["numberOfRepeatsAllowed"] = int(content["refills"])
     duration: Json = content.get("duration") or {}
-    dose: Json = content.get("dosage") or {}
+    dose = _dose(content)
     if duration:
         days = days_of(float(duration["quantity"]), duration["unit"])
         if dose:

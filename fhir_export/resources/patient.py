@@ -114,12 +114,10 @@ def _address(shape: Shape, slot: Slots) -> Json:
 
 
 def _extensions(shape: Shape, slot: Slots) -> list[Json]:
-    sex = _SEXES[shape["sex"]]
     extensions: list[Json] = [
         slot.element(_RACE, url="race"),
         slot.element(_ETHNICITY, url="ethnicity"),
-        {"url": f"{_US_CORE}us-core-birthsex", "valueCode": sex},
-        {"url": f"{_US_CORE}us-core-sex", "valueCode": "248152002" if sex == "F" else "248153007"},
+        {"url": f"{_US_CORE}us-core-birthsex", "valueCode": _SEXES[shape["sex"]]},
     ]
     if shape["birth_city"]:
         place = {"city": slot.local_text(_BIRTH_CITY), "country": "US"}

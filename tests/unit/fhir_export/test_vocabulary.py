@@ -49,6 +49,9 @@ def test_prescriptions_that_say_little() -> None:
     one = '{"dosage":{"amount":0.5,"frequency":1,"period":6,"unit":"hours"}}'
     assert orjson.loads(dosage(one))["text"] == "Take 0.5, once every 6 hours"
     assert dispense(one) == b""
+    never = '{"dosage":{"amount":1,"frequency":0,"period":1,"unit":"days"},"duration":{"quantity":5,"unit":"days"}}'
+    assert dosage(never) == b""
+    assert b"\"quantity\"" not in dispense(never)
 
 
 def test_reactions_and_goals() -> None:

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from fhir_export import writer
 from fhir_export.ids import id_key, instance_keys, resource_id
 
+pytestmark = pytest.mark.no_jit
+
 U64 = st.integers(0, 2**64 - 1)
 compiled = settings(deadline=None)  # the first example waits for the compiler
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
