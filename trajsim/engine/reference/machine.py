@@ -15,6 +15,7 @@ class Machine:
         self._patient = patient
         self.states = States(patient)
         self._finished_states = 0
+        self._step_time = 0
         self._calls: list[str] = []
 
     def step(self, frame: Frame, time: int) -> bool:
@@ -23,6 +24,7 @@ class Machine:
         patient.module = frame.module.key
         patient.stream = patient.catalogue.stream_index(frame.module.key)
         self._finished_states = 0
+        self._step_time = time
         return not self._is_waiting(frame, time) and self._process(frame, time)
 
     def _is_waiting(self, frame: Frame, time: int) -> bool:
@@ -105,7 +107,7 @@ class Machine:
         frame.push(choice.target, patient.catalogue)
         self._finished_states += 1
         if self._finished_states > patient.options.step_budget:
-            self._fail(f"more than {patient.options.step_budget} states finished in one step", visit, time)
+            self._fail(f"more than {patient.options.step_budget} states finished in one step", visit)
 
     def _as_seen(self, visit: Visit, time: int, first_row: int) -> StateRun:
         patient = self._patient
@@ -118,7 +120,7 @@ class Machine:
         """Runs a submodule; when it is finished its history stands in the caller's, followed by the call once more."""
         patient = self._patient
         if key in self._calls:
-            self._fail(f"submodule {key!r} calls itself", visit, time)
+            self._fail(f"submodule {key!r} calls itself", visit)
         running = patient.frames.setdefault(key, Frame(self._module(key)))
         self._calls.append(key)
         is_finished = self._process(running, time)
@@ -135,12 +137,13 @@ class Machine:
     def _module(self, key: str) -> Module:
         return self._patient.modules.modules[key]
 
-    def _fail(self, message: str, visit: Visit, time: int) -> None:
+    def _fail(self, message: str, visit: Visit) -> None:
+        module = self._patient.module
         raise EngineFault(
             message,
-            module=self._patient.module,
-            state=visit.state.name if visit.file == self._patient.module else f"{visit.file}: {visit.state.name}",
+            module=module if visit.file == module else f"{module} > {visit.file}",
+            state=visit.state.name,
             patient_id=self._patient.patient_id,
-            time_ms=time,
+            time_ms=self._step_time,
             hint="a loop needs a Delay, Guard or Encounter in it",
         )
