@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.engine.compile_expressions import compile_expression
 from trajsim.engine.compile_frames import Frames, atoms_of
 from trajsim.engine.compile_heap import Heap, real_time, whole_time
 from trajsim.engine.compile_logic import LogicCompiler, guard_watch
@@ -16,7 +17,7 @@ from trajsim.engine.events import (
     EncounterClass,
     EventKind,
 )
-from trajsim.engine.opcodes import Draw, EndMode, ObservedMode, Opcode, SetMode
+from trajsim.engine.opcodes import Draw, EndMode, ObservedMode, Opcode, SetMode, SignMode
 from trajsim.errors import CompileError
 from trajsim.gmf import model as gmf
 
@@ -264,9 +265,8 @@ class StateCompiler:
         row.op = Opcode.SET_ATTRIBUTE
         row.a = self.heap.attribute(state.attribute)
         if state.expression is not None:
-            msg = f"{self.module.key}.json: $.states[{state.name!r}].expression: expressions have no compiled form yet"
-            raise CompileError(msg)
-        if state.range is not None:
+            row.mode, row.b = SetMode.EXPRESSION, compile_expression(self.heap, state.expression)
+        elif state.range is not None:
             self._range(row, state.range)
             row.mode = SetMode.DRAW
         elif state.series_data is not None:
@@ -322,10 +322,12 @@ class StateCompiler:
     def _vital_sign(self, row: Row, state: gmf.VitalSign) -> None:
         row.op = Opcode.VITAL_SIGN
         row.a = self.heap.sign(state.vital_sign)
-        if state.expression is not None:
-            msg = f"{self.module.key}.json: $.states[{state.name!r}].expression: expressions have no compiled form yet"
-            raise CompileError(msg)
+        if state.range is None and state.exact is None and state.expression is not None:
+            row.mode, row.b = SignMode.EXPRESSION, compile_expression(self.heap, state.expression)
+            return
         self._draw(row, state.exact, state.range, state.distribution)
+        is_constant = state.range is None and state.exact is not None
+        row.mode = SignMode.CONSTANT if is_constant else SignMode.GENERATOR
 
     # --- entries ------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trajsim.errors import CompileError
+from trajsim.gmf.expression import parse_expression, texts_of
 from trajsim.gmf.model import (
     AllergyOnset,
     CarePlanStart,
@@ -278,6 +279,9 @@ class Catalogue:
                 self._add_codes((state.value_code,))
             if isinstance(state.value, str):
                 self._add_string(state.value)
+            if state.expression is not None:
+                for text in texts_of(parse_expression(state.expression)):
+                    self._add_string(text)
         elif isinstance(state, AllergyOnset):
             self._add_codes(reaction.reaction for reaction in state.reactions)
         elif isinstance(state, CarePlanStart):

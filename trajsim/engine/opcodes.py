@@ -129,6 +129,14 @@ class SetMode(enum.IntEnum):
     EXPRESSION = 9
 
 
+class SignMode(enum.IntEnum):
+    """Where VitalSign takes its value from; a generator draws at every read."""
+
+    CONSTANT = 1
+    GENERATOR = 2
+    EXPRESSION = 3
+
+
 class ObservedMode(enum.IntEnum):
     """Where an observation takes its value from."""
 
@@ -139,6 +147,45 @@ class ObservedMode(enum.IntEnum):
     CODE = 4
     ATTRIBUTE = 5
     VITAL_SIGN = 6
+
+
+class ExpressionOp(enum.IntEnum):
+    """Instruction of a compiled expression; each has one argument."""
+
+    END = 0
+    NULL = 1
+    NUMBER = 2  # offset in the float heap
+    BOOLEAN = 3
+    TEXT = 4
+    AGE = 5
+    SIGN = 6
+    ATTRIBUTE = 7
+    TRUTH = 8  # anything but a boolean becomes null
+    NOT = 9
+    NEGATE = 10
+    AND = 11
+    OR = 12
+    JUMP = 13
+    JUMP_UNLESS = 14  # takes the test; jumps if it is false or null
+    JUMP_IF_FALSE = 15  # leaves the left side of an `and` that decides
+    JUMP_IF_TRUE = 16
+    ADD = 17
+    SUBTRACT = 18
+    MULTIPLY = 19
+    DIVIDE = 20
+    POWER = 21
+    EQ = 22
+    NE = 23
+    LT = 24
+    LE = 25
+    GT = 26
+    GE = 27
+    MIN = 28  # argument: number of operands
+    MAX = 29
+    ABS = 30
+    ROUND = 31
+    LN = 32
+    EXP = 33
 
 
 class EndMode(enum.IntEnum):

@@ -15,6 +15,7 @@ from trajsim.gmf.model import ModuleSet
 
 STACK_DEPTH = 64
 COUNTERS = 8
+EXPRESSION_DEPTH = 128
 
 HEADER_DTYPE = np.dtype(
     [
@@ -240,6 +241,8 @@ def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
         ("stack_file", np.int64, (STACK_DEPTH,)),
         ("stack_time", np.int64, (STACK_DEPTH,)),
         ("counters", np.int64, (COUNTERS,)),
+        ("operand_tag", np.int64, (EXPRESSION_DEPTH,)),
+        ("operand", np.float64, (EXPRESSION_DEPTH,)),
         ("w", np.int64, (capacity.words,)),
         ("f", np.float64, (capacity.floats,)),
     ]
@@ -271,7 +274,6 @@ class Program:
     series: tuple[tuple[tuple[float, ...], float], ...]
     capacity: Capacity
     attribute_index: dict[str, int] = field(default_factory=dict)
-    expressions: tuple[object, ...] = ()
 
     @property
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
@@ -284,6 +286,7 @@ __all__ = [
     "COUNTERS",
     "ENCOUNTER_DTYPE",
     "EVENT_DTYPE",
+    "EXPRESSION_DEPTH",
     "HEADER_DTYPE",
     "LOG_DTYPE",
     "NODE_DTYPE",

@@ -138,6 +138,18 @@ def names_of(node: Node) -> Iterator[str]:
             yield from names_of(child)
 
 
+def texts_of(node: Node) -> Iterator[str]:
+    """The text constants of a tree, from left to right."""
+    if isinstance(node, Constant):
+        if isinstance(node.value, str):
+            yield node.value
+    elif isinstance(node, Define):
+        yield from texts_of(node.node)
+    else:
+        for child in _children(node):
+            yield from texts_of(child)
+
+
 def _children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Unary):
         return (node.operand,)

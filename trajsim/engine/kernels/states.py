@@ -3,8 +3,7 @@
 import numpy as np
 
 from trajsim.engine.events import EventKind
-from trajsim.engine.kernels.encounters import attach, close_current, create_encounter, release
-from trajsim.engine.kernels.encounters import update_symptom_total
+from trajsim.engine.kernels.encounters import attach, close_current, create_encounter, release, update_symptom_total
 from trajsim.engine.kernels.entries import (
     diagnose,
     diagnose_waiting,
@@ -17,6 +16,7 @@ from trajsim.engine.kernels.entries import (
     start_entry,
     text_of,
 )
+from trajsim.engine.kernels.expressions import expression
 from trajsim.engine.kernels.slots import (
     coerce,
     draw_value,
@@ -27,7 +27,7 @@ from trajsim.engine.kernels.slots import (
     set_attribute,
     span_of,
 )
-from trajsim.engine.opcodes import ObservedMode, Opcode, SetMode, Tag
+from trajsim.engine.opcodes import ObservedMode, Opcode, SetMode, SignMode, Tag
 from trajsim.streams.jit import jit
 
 NIL = int(Tag.NIL)
@@ -81,6 +81,11 @@ SET_STRING = int(SetMode.STRING)
 SET_CODE = int(SetMode.CODE)
 SET_COPY = int(SetMode.COPY)
 SET_SERIES = int(SetMode.SERIES)
+SET_EXPRESSION = int(SetMode.EXPRESSION)
+
+SIGN_CONSTANT = int(SignMode.CONSTANT)
+SIGN_GENERATOR = int(SignMode.GENERATOR)
+SIGN_EXPRESSION = int(SignMode.EXPRESSION)
 
 SEEN_DRAW = int(ObservedMode.DRAW)
 SEEN_STRING = int(ObservedMode.STRING)
@@ -112,7 +117,7 @@ VIRTUAL = 9
 
 
 @jit
-def _set_attribute_state(h, Z, x, s, stream):
+def _set_attribute_state(h, S, Z, D, x, E, s, t, stream):
     mode = np.int64(s.mode)
     if mode == SET_COPY:
         tag = x.w[h.w_attribute + s.c]
@@ -134,6 +139,9 @@ def _set_attribute_state(h, Z, x, s, stream):
         set_attribute(h, x, s.a, CODE, np.float64(s.b))
     elif mode == SET_SERIES:
         set_attribute(h, x, s.a, SERIES, np.float64(s.b))
+    elif mode == SET_EXPRESSION:
+        tag, value = expression(h, S, Z, D, x, E, s.b, t, stream)
+        set_attribute(h, x, s.a, tag, value)
     else:
         set_attribute(h, x, s.a, NIL, 0.0)
 
@@ -378,13 +386,18 @@ def _death(h, S, Z, x, E, state, t, stream):
 
 
 @jit
-def _vital_sign(h, x, state, s):
-    if s.dk == 1:
+def _vital_sign(h, S, Z, D, x, E, state, s, t, stream):
+    if s.mode == SIGN_CONSTANT:
         x.f[h.f_sign + s.a] = s.p0
         x.w[h.w_sign + s.a] = 1
-    elif s.dk > 1:
+    elif s.mode == SIGN_GENERATOR:
         x.w[h.w_sign + s.a] = 2
         x.w[h.w_sign_state + s.a] = state
+    elif s.mode == SIGN_EXPRESSION:
+        tag, value = expression(h, S, Z, D, x, E, s.b, t, stream)
+        if tag == NUMBER:
+            x.f[h.f_sign + s.a] = value
+            x.w[h.w_sign + s.a] = 1
     mark(x, s.a * 5 + 3)
 
 
@@ -394,7 +407,7 @@ def clinical(h, S, Z, D, x, E, C, state, file, t, stream):
     s = S[state]
     op = s.op
     if op == OP_SET_ATTRIBUTE:
-        _set_attribute_state(h, Z, x, s, stream)
+        _set_attribute_state(h, S, Z, D, x, E, s, t, stream)
     elif op == OP_OBSERVATION:
         _observe(h, S, Z, x, E, C, state, t, stream)
     elif op == OP_MULTI_OBSERVATION:
@@ -414,7 +427,7 @@ def clinical(h, S, Z, D, x, E, C, state, file, t, stream):
     elif op == OP_COUNTER:
         _counter(h, x, E, s, t, stream)
     elif op == OP_VITAL_SIGN:
-        _vital_sign(h, x, state, s)
+        _vital_sign(h, S, Z, D, x, E, state, s, t, stream)
     elif op == OP_IMAGING:
         _imaging(h, S, Z, x, E, C, state, t, stream)
     elif op == OP_DEVICE:
