@@ -1,10 +1,10 @@
 """Derives the lookup tables of the bundled modules from published prevalence curves.
 
 A cohort of each sex lives once from birth to 105, a year at a step, by the same rules as the modules but with arrays
-instead of an interpreter. In each year the yearly hazard of an onset is whatever brings the share of the living with
-the disease to the next point of its curve (`bundled_curves.csv`), given who is at risk and which other risk factors they
-have. The hazards are averaged over five years of age and written as CSV files; a second cohort then lives by these
-tables and is compared with `tests/statistical/targets.csv`.
+instead of an interpreter. The hazard of an onset in a year is whatever brings the share of the living with the disease
+to the next point of its curve (`bundled_curves.csv`), given who is at risk and which other risk factors they have. The
+hazards are averaged over five years of age and written as CSV files; a second cohort then lives by these tables and is
+compared with `tests/statistical/targets.csv`.
 
     python benchmarks/bundled_hazards.py              # compare only
     python benchmarks/bundled_hazards.py --write      # also write modules/lookup_tables/*.csv
@@ -34,8 +34,8 @@ Flags = NDArray[np.bool_]
 # Years from onset to the visit that finds it: the curves are of known disease.
 _LAG = {"hypertension": 1, "prediabetes": 1, "diabetes": 1, "dyslipidemia": 1, "high_cholesterol": 1}
 _SMOKING = {  # from the age of 18, 30, 40 ... 80 on
-    "M": (0.2253, 0.2519, 0.2002, 0.2166, 0.1665, 0.1004, 0.0317),
-    "F": (0.1576, 0.1929, 0.1877, 0.2065, 0.1349, 0.0748, 0.0273),
+    "M": (0.2253, 0.2519, 0.2002, 0.2166, 0.1665, 0.1004, 0.0260),
+    "F": (0.1576, 0.1929, 0.1877, 0.2065, 0.1349, 0.0748, 0.0250),
 }
 _DECADES = (18, 30, 40, 50, 60, 70, 80)
 _OBESITY = {"M": (0.403, 0.464, 0.422), "F": (0.397, 0.433, 0.433)}
@@ -45,9 +45,9 @@ _REGRESSION = 0.04
 
 # Deaths, as the modules' remarks cite them: by age from ... on.
 BEFORE_HOSPITAL = ((25, 0.08), (55, 0.10), (65, 0.12), (75, 0.15), (85, 0.18))
-IN_HOSPITAL = ((25, 0.025), (55, 0.04), (65, 0.075), (75, 0.125), (85, 0.20))
+IN_HOSPITAL = ((25, 0.025), (55, 0.04), (65, 0.09), (75, 0.15), (85, 0.22))
 STROKE_DEATH = {
-    "ischemic": ((25, 0.03), (55, 0.045), (65, 0.055), (75, 0.08), (85, 0.12)),
+    "ischemic": ((25, 0.03), (55, 0.045), (65, 0.075), (75, 0.10), (85, 0.14)),
     "hemorrhagic": ((25, 0.30), (55, 0.36), (65, 0.42), (75, 0.45), (85, 0.50)),
 }
 LATER_INFARCTION = {True: ((25, 0.015), (65, 0.02), (75, 0.03)), False: ((25, 0.01), (65, 0.015), (75, 0.025))}
