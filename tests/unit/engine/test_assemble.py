@@ -27,6 +27,7 @@ from trajsim.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 CATALOGUE = clinic_catalogue()
 ASSEMBLER = Assembler(CATALOGUE)
+pytestmark = pytest.mark.no_jit
 DAY = DAY_MS
 K = EventKind
 
@@ -100,6 +101,8 @@ def test_the_end_of_an_encounter_sets_stop_and_discharge() -> None:
 def test_an_encounter_lasts_as_long_as_the_procedures_that_it_had_when_it_ended() -> None:
     log, at = visited()
     log.add(K.PROCEDURE, "Operation", DAY, encounter=at, value=3 * HOUR_MS)
+    log.add(K.PROCEDURE, "Operation", DAY, encounter=at, value=2 * HOUR_MS)
+    log.add(K.PROCEDURE, "Operation", DAY, value=12 * HOUR_MS)
     log.add(K.ENCOUNTER_END, "Leave", DAY + HOUR_MS, ref=at)
     log.add(K.PROCEDURE, "Operation", DAY, encounter=at, value=9 * HOUR_MS)
     (row,) = rows(log, "encounters")

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from trajsim.records.table import Records, concat
 
 CATALOGUE = clinic_catalogue()
 ASSEMBLER = Assembler(CATALOGUE)
+pytestmark = pytest.mark.no_jit
 EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
