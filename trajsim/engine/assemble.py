@@ -28,7 +28,7 @@ from trajsim.engine.events import (
 )
 from trajsim.engine.kernels import assembly as kernel
 from trajsim.errors import ConfigError
-from trajsim.gmf.model import EncounterEnd, MedicationOrder
+from trajsim.gmf.model import Encounter, EncounterEnd, MedicationOrder
 from trajsim.population.cohort import Cohort
 from trajsim.records.table import TABLE_NAMES, Records
 from trajsim.units import MINUTE_MS
@@ -158,6 +158,7 @@ class Assembler:
             [isinstance(item, EncounterEnd) and item.discharge_disposition is not None for item in definitions],
             np.bool_,
         )
+        self._visits = np.array([isinstance(item, Encounter) for item in definitions], np.bool_)
         self._streams = np.array(catalogue.stream_ids, np.uint64)
         self._roles = np.zeros(max(EventKind) + 1, np.uint8)
         self._tables = np.full(max(EventKind) + 1, kernel.NO_TABLE, np.uint8)
@@ -204,8 +205,8 @@ class Assembler:
         kernel.find_deaths(events, offsets, self._roles, end_ms, deaths, tallies)
         n_merges = kernel.resolve(
             events, offsets, np.ascontiguousarray(cohort.birth_ms, np.int64), deaths, self._roles, self._tables,
-            self._streams, self._columns.lists, self._prescribes, self._discharges, self._lengths_ms,
-            MEDICATION_CHRONIC, MEDICATION_ADMINISTRATION, details, np.empty(len(events), np.int64),
+            self._streams, self._columns.lists, self._prescribes, self._discharges, self._visits,
+            self._lengths_ms, MEDICATION_CHRONIC, MEDICATION_ADMINISTRATION, details, np.empty(len(events), np.int64),
             np.empty(len(events), np.int32), merges, counts, tallies,
         )  # fmt: skip
         starts = np.r_[0, np.cumsum(counts.sum(axis=0))]

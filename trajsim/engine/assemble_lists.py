@@ -82,6 +82,9 @@ class ListMerger:
         if kind == EventKind.CAREPLAN:
             _gain(self._lists(i).codes, self._codes(lo + int(event["ref"])))
             return
+        if kind == EventKind.MEDICATION:  # renewed: the event before it ended the old entry
+            _gain(self._lists(i).codes, self._codes(lo + int(self._events["ref"][i - 1])))
+            return
         lists = self._lists(lo + int(event["ref"]))
         if kind == EventKind.REACTION:
             assert isinstance(state, AllergyOnset)  # only these write reactions

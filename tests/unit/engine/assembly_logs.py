@@ -207,8 +207,8 @@ class RandomLog:
     def events(self, n_actions: int) -> NDArray[np.void]:
         """Does something so many times."""
         actions = (
-            self._begin, self._leave, self._entry, self._entry, self._end, self._again, self._observe, self._panel,
-            self._point, self._scan, self._coerce,
+            self._begin, self._leave, self._entry, self._entry, self._end, self._again, self._renew, self._observe,
+            self._panel, self._point, self._scan, self._coerce,
         )  # fmt: skip
         for _ in range(n_actions):
             self._time += int(self._rng.integers(-2, 40)) * DAY_MS + int(self._rng.integers(HOUR_MS))
@@ -279,6 +279,17 @@ class RandomLog:
             tag = int(self._rng.integers(2))
         self.log.add(_AGAIN[kind], self._one(*_ENTRIES[kind]), self._time, ref=at, value=float(value), tag=tag)
         self._react(kind, at)
+
+    def _renew(self) -> None:
+        """A wellness visit ends a medication and starts it anew, in the stream and state of the old entry."""
+        old = [at for at, kind in self._entries if kind is EventKind.MEDICATION]
+        if old:
+            entry = int(self._rng.choice(old))
+            self.log.add(EventKind.MEDICATION_END, "Visit", self._time, ref=entry)
+            _, _, source, _, ref, _, module, _, _ = self.log.rows[entry]
+            self.log.module = module
+            at = self.log.add_source(EventKind.MEDICATION, source, self._time, encounter=self._in(), ref=ref, tag=1)
+            self._entries.append((at, EventKind.MEDICATION))
 
     def _value(self) -> tuple[float, int]:
         tag = int(self._rng.integers(5))

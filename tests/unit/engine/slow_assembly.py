@@ -102,8 +102,16 @@ def _replay(each: _Event, events: list[_Event]) -> None:
         each.stop = each.time + int(hours * 3_600_000)
     elif each.kind is K.PROCEDURE:
         each.stop = each.time + int(each.value)
-    elif each.kind is K.MEDICATION and each.tag & 2:
-        each.stop = each.time
+    elif each.kind is K.MEDICATION:
+        each.stop = each.time if each.tag & 2 else None
+        before = events[each.index - 1] if each.index else None
+        if (
+            before is not None
+            and before.kind is K.MEDICATION_END
+            and isinstance(before.source.definition, gmf.Encounter)
+        ):
+            old = events[before.ref]
+            each.codes, each.reason, each.prescription = list(old.codes), old.reason, old.prescription
     elif each.kind is K.CAREPLAN and each.tag == 1 and each.ref >= 0:
         _gain(each.codes, events[each.ref].codes)
     elif each.kind is K.ENCOUNTER_END:

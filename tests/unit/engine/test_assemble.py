@@ -173,6 +173,24 @@ def test_a_medication_has_the_first_reason_there_is_and_the_latest_prescription(
     assert [code["code"] for code in json.loads(row["more_codes"])] == ["41"]
 
 
+def test_a_renewed_medication_inherits_codes_reason_and_prescription() -> None:
+    log, at = visited()
+    ill = log.add(K.CONDITION, "Ill", DAY, encounter=at)
+    drug = log.add(K.MEDICATION, "Drug", DAY, encounter=at)
+    log.add(K.MEDICATION_AGAIN, "Drug as needed", 2 * DAY, ref=drug, value=ill, tag=1)
+    for day in (3, 4):
+        log.add(K.MEDICATION_END, "Visit", day * DAY, ref=drug)
+        drug = log.add(K.MEDICATION, "Drug", day * DAY, encounter=at, tag=1)
+    log.add(K.MEDICATION_END, "Stop drug", 5 * DAY, ref=drug)
+    log.add(K.MEDICATION, "Drug", 5 * DAY, encounter=at)
+    *renewed, new = rows(log, "medications")
+    for row in renewed:
+        assert (row["is_chronic"], row["reason_code"], row["prescription"]) == (True, "20", '{"as_needed":true}')
+        assert [code["code"] for code in json.loads(row["more_codes"])] == ["41"]
+        assert row["stop_code"] == "182840001"
+    assert (new["is_chronic"], new["reason_code"], new["prescription"], new["more_codes"]) == (False, None, None, None)
+
+
 def test_an_administered_medication_stops_when_it_starts() -> None:
     log, at = visited()
     log.add(K.MEDICATION, "Drug", DAY, encounter=at, tag=2)

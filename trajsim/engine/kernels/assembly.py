@@ -58,6 +58,7 @@ DETAIL_DTYPE = np.dtype(
         ("parent_is_report", np.uint8),
         ("tag", np.uint8),
         ("table", np.uint8),
+        ("is_noted", np.uint8),  # whether an event that may extend its lists was noted
     ],
     align=True,
 )
@@ -184,6 +185,24 @@ def _again(
 
 
 @njit(cache=True, nogil=True)
+def _renew(
+    events: NDArray[np.void],
+    details: NDArray[np.void],
+    roles: NDArray[np.uint8],
+    lo: int,
+    i: int,
+    visits: NDArray[np.bool_],
+) -> bool:
+    """Lets a renewed medication inherit from the entry that the event before it ended; whether its lists had grown."""
+    if i == lo or roles[events[i - 1]["kind"]] != ROLE_END or not visits[events[i - 1]["state"]]:
+        return False
+    old = lo + events[i - 1]["ref"]
+    details[i]["reason"] = details[old]["reason"]
+    details[i]["other"] = details[old]["other"]
+    return bool(details[old]["is_noted"])
+
+
+@njit(cache=True, nogil=True)
 def _merges(
     events: NDArray[np.void],
     lo: int,
@@ -214,6 +233,7 @@ def _resolve_log(
     lists: NDArray[np.int32],
     prescribes: NDArray[np.bool_],
     discharges: NDArray[np.bool_],
+    visits: NDArray[np.bool_],
     lengths: NDArray[np.int64],
     chronic: int,
     administered: int,
@@ -238,6 +258,7 @@ def _resolve_log(
         details[i]["n_children"] = 0
         details[i]["other"] = -1
         details[i]["tag"] = events[i]["tag"]
+        details[i]["is_noted"] = 0
         _begin(events, details, i, role, lengths, prescribes, administered)
         if role == ROLE_ENCOUNTER_END:
             _end_encounter(events, details, procedures, lo, i, discharges)
@@ -250,9 +271,15 @@ def _resolve_log(
             _end_entry(events, details, procedures, roles, lo, i)
         elif role in (ROLE_MEDICATION_AGAIN, ROLE_CAREPLAN_AGAIN):
             _again(events, details, lo, i, role, prescribes, chronic)
-        if _merges(events, lo, i, role, lists):
+        if role == ROLE_MEDICATION:
+            is_noted = _renew(events, details, roles, lo, i, visits)
+        else:
+            is_noted = _merges(events, lo, i, role, lists)
+        if is_noted:
             merges[n_merges] = i
             n_merges += 1
+            entry = i if role in (ROLE_MEDICATION, ROLE_CAREPLAN) else lo + events[i]["ref"]
+            details[entry]["is_noted"] = 1
     return n_merges
 
 
@@ -362,6 +389,7 @@ def resolve(
     lists: NDArray[np.int32],
     prescribes: NDArray[np.bool_],
     discharges: NDArray[np.bool_],
+    visits: NDArray[np.bool_],
     lengths: NDArray[np.int64],
     chronic: int,
     administered: int,
@@ -385,6 +413,7 @@ def resolve(
         lists: By source; equal numbers mean equal lists of codes, activities and goals.
         prescribes: By source: whether it is an order with a prescription.
         discharges: By source: whether it is an EncounterEnd with a disposition.
+        visits: By source: whether it is an Encounter (one that ends a medication renews it in the next event).
         lengths: Default length of an encounter in ms by class.
         chronic: Bit of a medication's tag.
         administered: Bit of a medication's tag.
@@ -406,8 +435,8 @@ def resolve(
         if deaths[patient] >= 0:
             death = max(events[deaths[patient]]["time"], birth_ms[patient])
         n_merges = _resolve_log(
-            events, details, lo, hi, roles, streams, lists, prescribes, discharges, lengths, chronic, administered,
-            procedures, merges, n_merges,
+            events, details, lo, hi, roles, streams, lists, prescribes, discharges, visits, lengths, chronic,
+            administered, procedures, merges, n_merges,
         )  # fmt: skip
         first = _keep_log(
             events, details, lo, hi, roles, tables, birth_ms[patient], death, deaths[patient], replacement, tallies
