@@ -85,12 +85,15 @@ def _patients(ids: np.ndarray) -> pa.Table:
     )
 
 
+def _keys(table: int, rows: np.ndarray) -> np.ndarray:
+    return (np.uint64(table) << np.uint64(32)) | rows.astype(np.uint64)
+
+
 def _table(name: str, ids: np.ndarray, number: int, rng: np.random.Generator) -> pa.Table:
     per_patient, n_codes = _MIX[name]
     n = len(ids) * per_patient
     ordinal = np.tile(np.arange(per_patient), len(ids))
     encounter = ordinal * _MIX["encounters"][0] // per_patient
-    key = lambda table, row: (np.uint64(table) << np.uint64(32)) | row.astype(np.uint64)  # noqa: E731
     start = (
         encounter * (40 * _YEAR_US // _MIX["encounters"][0])
         + np.repeat(rng.integers(0, 86_400_000, len(ids)), per_patient) * 1000
@@ -98,8 +101,8 @@ def _table(name: str, ids: np.ndarray, number: int, rng: np.random.Generator) ->
     code = rng.integers(0, n_codes, n)
     fixed = {
         "patient_id": pa.array(np.repeat(ids, per_patient)),
-        "row_key": pa.array(key(number, ordinal)),
-        "encounter_key": pa.array(key(0, encounter)),
+        "row_key": pa.array(_keys(number, ordinal)),
+        "encounter_key": pa.array(_keys(0, encounter)),
         "time": pa.array(start, pa.timestamp("us", tz="UTC")),
         "stop": pa.array(start + 900_000_000, pa.timestamp("us", tz="UTC")),
         **_special(name, n, ordinal, code, rng),
