@@ -37,8 +37,9 @@ def _seen(row: Row, wanted: Row, birth_ms: int) -> Row:
     """A row of Records in the words of a case, as far as the case says something about it."""
     seen: Row = {"start": _ms(row, "time", birth_ms), "stop": _ms(row, "stop", birth_ms), "codes": _codes(row)}
     one_to_one = {
-        "stop_reason": "stop_code", "chronic": "is_chronic", "administration": "is_administered", "quantity": "quantity",
-        "allergy_type": "allergy_type", "category": "category", "unit": "unit", "class": "encounter_class",
+        "stop_reason": "stop_code", "chronic": "is_chronic", "administration": "is_administered",
+        "quantity": "quantity", "allergy_type": "allergy_type", "category": "category", "unit": "unit",
+        "class": "encounter_class",
         "made_by": "state", "discharge": "discharge_code",
     }  # fmt: skip
     seen |= {word: row[column] for word, column in one_to_one.items() if column in row}
