@@ -3,8 +3,8 @@
 Simulates lives with the bundled modules, counts who of the living has what by sex and age (or episodes a person-year),
 and prints it beside `tests/statistical/targets.csv`. Exit status 1 if a band misses its figure by more than 25 %.
 
-A band may hold several published rows, so that chance does not decide: what is expected in it is the sum over its rows of
-the persons (or person-years) simulated times the published share.
+A band may hold several published rows, so that chance does not decide: what is expected in it is the sum over its rows
+of the persons (or person-years) simulated times the published share.
 
     python benchmarks/bundled_prevalence.py -n 100000
     python benchmarks/bundled_prevalence.py -n 200 --engine reference     # the slow interpreter
