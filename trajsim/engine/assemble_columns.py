@@ -22,6 +22,7 @@ from trajsim.records.table import empty_table, schema_of
 from trajsim.units import US_PER_MS
 
 Mask = NDArray[np.bool_]
+Positions = NDArray[np.int64]
 _STOP_CODES = Dictionary(["182840001", "385658003"])  # drug treatment stopped; discharge from care plan
 _CLASSES = Dictionary(ENCOUNTER_CLASS_NAMES)
 _REACTIONS = Dictionary()
@@ -113,7 +114,7 @@ class _Rows:
             slot: dict(lists[entry].texts())
             for entry, slot in zip(entries[own].tolist(), slots[own].tolist(), strict=True)
         }
-        self.source: Indices = self.event("state")
+        self.source: Positions = self.event("state").astype(np.int64)  # NumPy takes by no other integer without a copy
         self.time: NDArray[np.int64] = self.event("time")
 
     def event(self, field: str) -> NDArray[Any]:
@@ -166,11 +167,12 @@ class _Rows:
         column = self.columns.text["more_codes"]
         return {"more_codes": self.grown("more_codes", column.by_source, column.dictionary)}
 
-    def coding(self, prefix: str, numbers: Indices, null: Mask | None = None) -> dict[str, pa.Array]:
+    def coding(self, prefix: str, numbers: Indices | Positions, null: Mask | None = None) -> dict[str, pa.Array]:
         """Three columns of codings by number; where `null`, nulls."""
         codings = self.columns.codings
+        numbers = numbers.astype(np.int64, copy=False)
         if null is not None:
-            numbers = np.where(null, np.int32(0), numbers)
+            numbers = np.where(null, 0, numbers)
         return {
             prefix + "system": _text(codings.system[numbers], codings.systems.array, null),
             prefix + "code": _text(codings.code[numbers], codings.codes.array, null),
@@ -181,7 +183,7 @@ class _Rows:
         """A reason: key of an entry, and a coding from an entry or from the catalogue."""
         codings = self.columns.codings
         reason = self.detail("reason").astype(np.int64)
-        numbers = np.where(reason >= 0, reason, codings.n_sources - 2 - reason).astype(np.int32)
+        numbers = np.where(reason >= 0, reason, codings.n_sources - 2 - reason)
         numbers[reason == -1] = 0
         null = (reason == -1) | ~codings.known[numbers]
         return {key: self.key("reason_key")} | self.coding(prefix, numbers, null)

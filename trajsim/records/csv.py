@@ -106,8 +106,9 @@ def csv_lines(records: Records, kind: str, *, seed: int) -> Iterator[pa.Buffer]:
     texts = _Texts(table)
     for start in range(0, table.num_rows, _BATCH_ROWS):
         batch = _Batch(kind, table.slice(start, _BATCH_ROWS), texts, start, seed)
-        lines = pc.binary_join_element_wise(*_PIECES[kind](batch), ",", null_handling="replace", null_replacement="")
-        lines = pc.binary_join_element_wise(lines, "\n", "")
+        *pieces, last = _PIECES[kind](batch)
+        last = pc.binary_join_element_wise(last, "\n", "", null_handling="replace")
+        lines = pc.binary_join_element_wise(*pieces, last, ",", null_handling="replace")
         offsets = np.frombuffer(lines.buffers()[1], np.int32, len(lines) + 1, lines.offset * 4)
         yield lines.buffers()[2].slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
 
