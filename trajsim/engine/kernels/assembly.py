@@ -407,31 +407,24 @@ def resolve(
         offsets: Patient p has events offsets[p] ... offsets[p + 1] - 1.
         birth_ms: Birth by patient.
         deaths: From `find_deaths`.
-        roles: Role by event kind.
-        tables: Number of the table by event kind, NO_TABLE for kinds that write no row.
+        roles, tables: By event kind: role, and number of the table (NO_TABLE: writes no row).
         streams: Philox stream number by `module`.
         lists: By source; equal numbers mean equal lists of codes, activities and goals.
-        prescribes: By source: whether it is an order with a prescription.
-        discharges: By source: whether it is an EncounterEnd with a disposition.
-        visits: By source: whether it is an Encounter (one that ends a medication renews it in the next event).
+        prescribes, discharges, visits: By source: whether it is an order with a prescription, an EncounterEnd with a
+            disposition, an Encounter (one that ends a medication renews it in the next event).
         lengths: Default length of an encounter in ms by class.
-        chronic: Bit of a medication's tag.
-        administered: Bit of a medication's tag.
-        details: Out.
-        procedures: Scratch, one an event: latest stop of the procedures of an encounter so far.
-        replacement: Scratch, one an event: the encounter that takes the place of one that is dropped.
-        merges: Out: events that may extend the lists of an entry, in order.
-        counts: Out: rows by patient and table.
-        tallies: Out: what was dropped or moved.
+        chronic, administered: Bits of a medication's tag.
+        procedures, replacement: Scratch, one an event: latest stop of the procedures of an encounter so far; the
+            encounter that takes the place of one that is dropped.
+        details, merges, counts, tallies: Out: what became of every event; events that may extend the lists of an
+            entry, in order; rows by patient and table; what was dropped or moved.
 
     Returns:
         How many entries of `merges` are set.
     """
     n_merges = 0
     for patient in range(len(offsets) - 1):
-        lo = offsets[patient]
-        hi = offsets[patient + 1]
-        death = NEVER
+        lo, hi, death = offsets[patient], offsets[patient + 1], NEVER
         if deaths[patient] >= 0:
             death = max(events[deaths[patient]]["time"], birth_ms[patient])
         n_merges = _resolve_log(
