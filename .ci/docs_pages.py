@@ -8,7 +8,10 @@
 import re
 import sys
 from pathlib import Path
-from typing import Any
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -18,25 +21,24 @@ _HELP = re.compile(r"^<!-- help: (\w+) -->$", re.MULTILINE)
 _SCHEMA = "<!-- schema -->"
 
 
-def on_config(config: Any) -> Any:
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Adds the pages of rules and conformance cases to the navigation."""
     rules = [f"rules/{path.name}" for path in sorted((ROOT / "docs" / "rules").glob("*.md"))]
+    assert config.nav is not None
     config.nav.append({"Rules": rules})
     if _cases():
         config.nav.append({"Conformance": [f"conformance/{case.parent.name}.md" for case in _cases()]})
     return config
 
 
-def on_files(files: Any, config: Any) -> Any:
+def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds the README of every conformance case as a page."""
-    from mkdocs.structure.files import File
-
     for case in _cases():
         files.append(File.generated(config, f"conformance/{case.parent.name}.md", abs_src_path=str(case)))
     return files
 
 
-def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Fills in what is made from the code."""
     del config, files
     if page.file.src_uri == "reference/command-line.md":
