@@ -9,256 +9,128 @@ Source: Synthea's Generic Module Framework, repository synthetichealth/synthea a
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
 
 from msgspec import Struct
 
-TimeUnit = Literal["seconds", "minutes", "hours", "days", "weeks", "months", "years"]
-Operator = Literal["==", "!=", "<", "<=", ">", ">=", "is nil", "is not nil"]
-JsonScalar = str | float | int | bool | None
-
-
-class Code(Struct, frozen=True):
-    """One coding. Equality is by all fields; the engine's identity is (system, code). Integer codes are text here."""
-
-    system: str
-    code: str
-    display: str = ""
-    version: str | None = None
-    value_set: str | None = None
-
-
-class Exact(Struct, frozen=True):
-    """``{"quantity": ..., "unit": ...}``; the quantity of an Observation may be any scalar."""
-
-    quantity: str | float | int | bool
-    unit: str | None = None
-
-
-class Range(Struct, frozen=True):
-    """``{"low": ..., "high": ..., "unit": ..., "decimals": ...}``: uniform."""
-
-    low: float
-    high: float
-    unit: str | None = None
-    decimals: int | None = None
-
-
-class Distribution(Struct, frozen=True):
-    """A version-2 distribution; the parameters that the kind does not use are None."""
-
-    kind: Literal["EXACT", "UNIFORM", "GAUSSIAN", "EXPONENTIAL", "TRIANGULAR"]
-    round: bool = False
-    value: float | None = None
-    low: float | None = None
-    high: float | None = None
-    mean: float | None = None
-    standard_deviation: float | None = None
-    min: float | None = None
-    max: float | None = None
-    mode: float | None = None
-
-
-# --- conditions -------------------------------------------------------------------------------------------------------
-
-
-class Condition(Struct, frozen=True, kw_only=True):
-    """Base of all logic. `condition_type` of a subclass is its GMF spelling without spaces."""
-
-
-class AttributeCondition(Condition, frozen=True, kw_only=True):
-    """``Attribute``: compares an attribute with a literal (`value` may be a bool, number or string)."""
-
-    attribute: str
-    operator: str
-    value: JsonScalar = None
-    value_code: Code | None = None
-
-
-class AgeCondition(Condition, frozen=True, kw_only=True):
-    """``Age``: whole years or months."""
-
-    operator: str
-    quantity: float
-    unit: str
-
-
-class GenderCondition(Condition, frozen=True, kw_only=True):
-    """``Gender``: M or F."""
-
-    gender: str
-
-
-class DateCondition(Condition, frozen=True, kw_only=True):
-    """``Date``: first present of year, month, date. `date_ms` is the instant of ``date`` in UTC."""
-
-    operator: str
-    year: int | None = None
-    month: int | None = None
-    date_ms: int | None = None
-
-
-class RaceCondition(Condition, frozen=True, kw_only=True):
-    """``Race``."""
-
-    race: str
-
-
-class SocioeconomicStatusCondition(Condition, frozen=True, kw_only=True):
-    """``Socioeconomic Status``: High, Middle or Low."""
-
-    category: str
-
-
-class SymptomCondition(Condition, frozen=True, kw_only=True):
-    """``Symptom``."""
-
-    symptom: str
-    operator: str
-    value: float | None = None
-
-
-class ObservationCondition(Condition, frozen=True, kw_only=True):
-    """``Observation``: the latest observation of any of the codes, or of the attribute's entry."""
-
-    operator: str
-    codes: tuple[Code, ...] = ()
-    referenced_by_attribute: str | None = None
-    value: JsonScalar = None
-    value_code: Code | None = None
-
-
-class VitalSignCondition(Condition, frozen=True, kw_only=True):
-    """``Vital Sign``."""
-
-    vital_sign: str
-    operator: str
-    value: float | None = None
-
-
-class ActiveCondition(Condition, frozen=True, kw_only=True):
-    """``Active Condition``, ``Active Allergy``, ``Active Medication``, ``Active CarePlan``."""
-
-    kind: Literal["Condition", "Allergy", "Medication", "CarePlan"]
-    codes: tuple[Code, ...] = ()
-    referenced_by_attribute: str | None = None
-
-
-class PriorStateCondition(Condition, frozen=True, kw_only=True):
-    """``PriorState``."""
-
-    name: str
-    since: str | None = None
-    within: Exact | None = None
-
-
-class LogicGroup(Condition, frozen=True, kw_only=True):
-    """``And``, ``Or``, ``At Least`` (n = minimum), ``At Most`` (n = maximum)."""
-
-    kind: Literal["And", "Or", "AtLeast", "AtMost"]
-    conditions: tuple[Condition, ...]
-    n: int = 0
-
-
-class NotCondition(Condition, frozen=True, kw_only=True):
-    """``Not``."""
-
-    condition: Condition
-
-
-class ConstantCondition(Condition, frozen=True, kw_only=True):
-    """``True`` and ``False``."""
-
-    value: bool
-
-
-# --- transitions ------------------------------------------------------------------------------------------------------
-
-
-class NamedDistribution(Struct, frozen=True):
-    """``{"attribute": ..., "default": ...}``: a probability read from the patient."""
-
-    attribute: str
-    default: float = 0.0
-
-
-class DistributedOption(Struct, frozen=True):
-    """One option of a distributed list."""
-
-    transition: str
-    distribution: float | NamedDistribution
-
-
-class ConditionalOption(Struct, frozen=True):
-    """One option of a conditional list."""
-
-    transition: str
-    condition: Condition | None = None
-
-
-class ComplexOption(Struct, frozen=True):
-    """One option of a complex list: a target, or a non-empty distributed list; the target wins when the file gives both."""
-
-    transition: str | None = None
-    distributions: tuple[DistributedOption, ...] = ()
-    condition: Condition | None = None
-
-
-class LookupOption(Struct, frozen=True):
-    """One option of a lookup-table list."""
-
-    transition: str
-    lookup_table_name: str
-    default_probability: float = 0.0
-
-
-class DirectTransition(Struct, frozen=True):
-    """``direct_transition``."""
-
-    transition: str
-
-
-class DistributedTransition(Struct, frozen=True):
-    """``distributed_transition``."""
-
-    options: tuple[DistributedOption, ...]
-
-
-class ConditionalTransition(Struct, frozen=True):
-    """``conditional_transition``."""
-
-    options: tuple[ConditionalOption, ...]
-
-
-class ComplexTransition(Struct, frozen=True):
-    """``complex_transition``."""
-
-    options: tuple[ComplexOption, ...]
-
-
-class LookupTableTransition(Struct, frozen=True):
-    """``lookup_table_transition``."""
-
-    options: tuple[LookupOption, ...]
-
-
-class TypeOfCareTransition(Struct, frozen=True):
-    """``type_of_care_transition``."""
-
-    ambulatory: str
-    emergency: str
-    telemedicine: str
-
-
-Transition = (
-    DirectTransition
-    | DistributedTransition
-    | ConditionalTransition
-    | ComplexTransition
-    | LookupTableTransition
-    | TypeOfCareTransition
+from trajsim.gmf.conditions import (
+    ActiveCondition,
+    AgeCondition,
+    AttributeCondition,
+    Condition,
+    ConstantCondition,
+    DateCondition,
+    GenderCondition,
+    LogicGroup,
+    NotCondition,
+    ObservationCondition,
+    PriorStateCondition,
+    RaceCondition,
+    SocioeconomicStatusCondition,
+    SymptomCondition,
+    VitalSignCondition,
+)
+from trajsim.gmf.transitions import (
+    ComplexOption,
+    ComplexTransition,
+    ConditionalOption,
+    ConditionalTransition,
+    DirectTransition,
+    DistributedOption,
+    DistributedTransition,
+    LookupOption,
+    LookupTableTransition,
+    NamedDistribution,
+    Transition,
+    TypeOfCareTransition,
+)
+from trajsim.gmf.values import (
+    Code,
+    Distribution,
+    Exact,
+    JsonScalar,
+    Operator,
+    Range,
+    TimeUnit,
 )
 
+__all__ = [
+    "ActiveCondition",
+    "AgeCondition",
+    "AllergyEnd",
+    "AllergyOnset",
+    "AttributeCondition",
+    "CallSubmodule",
+    "CarePlanEnd",
+    "CarePlanStart",
+    "Code",
+    "ComplexOption",
+    "ComplexTransition",
+    "Condition",
+    "ConditionEnd",
+    "ConditionOnset",
+    "ConditionalOption",
+    "ConditionalTransition",
+    "ConstantCondition",
+    "Counter",
+    "DateCondition",
+    "Death",
+    "Delay",
+    "Device",
+    "DeviceEnd",
+    "DiagnosticReport",
+    "DirectTransition",
+    "DistributedOption",
+    "DistributedTransition",
+    "Distribution",
+    "Encounter",
+    "EncounterEnd",
+    "Exact",
+    "GenderCondition",
+    "Guard",
+    "ImagingInstance",
+    "ImagingSeries",
+    "ImagingStudy",
+    "Initial",
+    "JsonScalar",
+    "LogicGroup",
+    "LookupOption",
+    "LookupRow",
+    "LookupTable",
+    "LookupTableTransition",
+    "MedicationEnd",
+    "MedicationOrder",
+    "Module",
+    "ModuleSet",
+    "MultiObservation",
+    "NamedDistribution",
+    "NotCondition",
+    "Observation",
+    "ObservationBody",
+    "ObservationCondition",
+    "Operator",
+    "Physiology",
+    "PriorStateCondition",
+    "Procedure",
+    "RaceCondition",
+    "Range",
+    "Reaction",
+    "SetAttribute",
+    "Severity",
+    "Simple",
+    "SocioeconomicStatusCondition",
+    "State",
+    "Supply",
+    "SupplyList",
+    "Symptom",
+    "SymptomCondition",
+    "Terminal",
+    "TimeUnit",
+    "Transition",
+    "TypeOfCareTransition",
+    "Vaccine",
+    "VitalSign",
+    "VitalSignCondition",
+]
 
 # --- states -----------------------------------------------------------------------------------------------------------
 
