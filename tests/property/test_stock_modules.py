@@ -18,6 +18,7 @@ from trajsim.gmf.model import ModuleSet
 from trajsim.population.build import build_cohort
 from trajsim.population.cohort import Cohort
 from trajsim.population.options import PopulationOptions
+from trajsim.testing.asserts import assert_same_lives
 from trajsim.units import ms_from_iso
 
 OPTIONS = SimulationOptions(seed=2026, end_ms=ms_from_iso("2025-01-01"))
@@ -45,9 +46,7 @@ def _require_equal(stock: tuple[ModuleSet, Catalogue, Program], cohort: Cohort, 
     modules, catalogue, program = stock
     expected = simulate_patient(modules, catalogue, cohort, row, OPTIONS)
     life = simulate_life(modules, catalogue, cohort, row, OPTIONS, program=program)
-    assert life.events.tobytes() == expected.events.tobytes(), f"patient {row} differs"
-    assert life.death_ms == expected.death_ms
-    assert dict(life.attributes) == dict(expected.attributes)
+    assert_same_lives(expected, life, catalogue)
     return len(life.events)
 
 
