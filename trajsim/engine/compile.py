@@ -13,7 +13,7 @@ from trajsim.engine.compile_heap import Heap, java_hash, sign_decimals
 from trajsim.engine.compile_logic import LogicCompiler
 from trajsim.engine.compile_states import Names, StateCompiler
 from trajsim.engine.compile_transitions import TransitionCompiler
-from trajsim.engine.events import Catalogue
+from trajsim.engine.events import PROCESS_SOURCES, Catalogue
 from trajsim.engine.program import (
     CAPACITIES,
     HEADER_DTYPE,
@@ -79,8 +79,9 @@ class _Linker:
                         pass
                     case gmf.VitalSign():
                         self.heap.generated_signs.add(state.vital_sign)
-                for attribute in _attribute_references(state):
-                    self.heap.attribute(attribute)
+                for attribute in (*_attribute_references(state), getattr(state, "reason", None)):
+                    if attribute is not None:
+                        self.heap.attribute(attribute)
                 for condition in conditions_of(state):
                     for atom in atoms_of(condition):
                         for attribute in _attribute_references(atom):
@@ -90,7 +91,7 @@ class _Linker:
                                 self.heap.watched(code)
                         elif isinstance(atom, gmf.SymptomCondition):
                             symptoms.add(atom.symptom)
-        for symptom in sorted(symptoms):
+        for symptom in sorted(symptoms, key=_code_units):
             self.heap.symptom(symptom)
 
     def _defaults(self) -> None:
@@ -99,6 +100,8 @@ class _Linker:
         rows["decimals"] = -1
         rows["tf"] = 1.0
         rows["tu"] = 1
+        for position, source in enumerate(PROCESS_SOURCES):
+            rows[position].name = self.heap.name(source.state)
 
     def program(self) -> Program:
         """Compiles every file and lays out the patient's record."""
@@ -221,13 +224,18 @@ class _Linker:
 
     def _string_orders(self) -> tuple[int, int]:
         strings = self.heap.strings
-        ordered = sorted(range(len(strings)), key=lambda position: strings[position].encode("utf-16-be"))
+        ordered = sorted(range(len(strings)), key=lambda position: _code_units(strings[position]))
         rank = [0] * len(strings)
         for place, position in enumerate(ordered):
             rank[position] = place
         folds: dict[str, int] = {}
         fold = [folds.setdefault(text.lower(), len(folds)) for text in strings]
         return self.heap.integers(rank), self.heap.integers(fold)
+
+
+def _code_units(text: str) -> bytes:
+    """Sorts texts by UTF-16 code units, as Java does."""
+    return text.encode("utf-16-be", "surrogatepass")
 
 
 def _attribute_references(thing: gmf.State | gmf.Condition) -> Iterable[str]:

@@ -263,7 +263,7 @@ def _structured(rows: Sequence[tuple[float, ...]], dtype: np.dtype[np.void]) -> 
 def java_hash(text: str) -> int:
     """Java's `String.hashCode`, spread as `HashMap` does (h ^ h >>> 16), as an unsigned 32-bit integer."""
     h = 0
-    units = text.encode("utf-16-le")
+    units = text.encode("utf-16-le", "surrogatepass")
     for position in range(0, len(units), 2):
         h = (31 * h + (units[position] | units[position + 1] << 8)) & 0xFFFFFFFF
     return h ^ (h >> 16)

@@ -34,6 +34,7 @@ from trajsim.units import ms_from_iso
 TRUE = -1
 FALSE = -2
 POLL = 1 << 62
+_FIRST_YEAR, _LAST_YEAR = 1, 9999  # beyond them no life has a year to wait for
 
 _ACTIVE_KIND = {
     "Condition": 0,
@@ -89,7 +90,7 @@ class LogicCompiler:
                 return self._attribute(atom, jt, jf)
             case AgeCondition():
                 test = Test.AGE_YEARS if atom.unit == "years" else Test.AGE_MONTHS
-                return node(test, compare_of(atom.operator), f=atom.quantity, jt=jt, jf=jf)
+                return self._known(test, atom.operator, 0, atom.quantity, jt, jf)
             case GenderCondition():
                 return self._same_text("gender", atom.gender, jt, jf, fold=False)
             case RaceCondition():
@@ -100,9 +101,7 @@ class LogicCompiler:
                 return self._date(atom, jt, jf)
             case SymptomCondition():
                 symptom = self.heap.symptom(atom.symptom)
-                return node(
-                    Test.SYMPTOM, compare_of(atom.operator), a=symptom, f=_number(atom.value), jt=jt, jf=jf
-                )
+                return self._known(Test.SYMPTOM, atom.operator, symptom, _number(atom.value), jt, jf)
             case ObservationCondition():
                 return self._observation(atom, jt, jf)
             case VitalSignCondition():
@@ -117,6 +116,15 @@ class LogicCompiler:
         msg = f"condition {type(atom).__name__} has no compiled form"
         raise CompileError(msg)
 
+    def _known(self, test: Test, operator: str, a: int, number: float, jt: int, jf: int) -> int:
+        """A test of something that is never absent: the nil tests are decided."""
+        compare = compare_of(operator)
+        if compare == Compare.NIL:
+            return jf
+        if compare == Compare.NOT_NIL:
+            return jt
+        return self.heap.node(test, compare, a=a, f=number, jt=jt, jf=jf)
+
     def _attribute(self, atom: AttributeCondition, jt: int, jf: int) -> int:
         slot = self.heap.attribute(atom.attribute)
         compare = compare_of(atom.operator)
@@ -127,15 +135,15 @@ class LogicCompiler:
         return self.heap.node(test, compare, a=slot, b=index, f=number, jt=jt, jf=jf)
 
     def _literal(self, value: object, code: Code | None) -> tuple[Test, float, int]:
-        """Test, number and index of the right side of a comparison."""
+        """Test, number and index of the right side of a comparison; a code counts before a value."""
+        if code is not None:
+            return Test.CODE, 0.0, self.heap.code(code)
         if isinstance(value, bool):
             return Test.BOOLEAN, float(value), 0
         if isinstance(value, int | float):
             return Test.NUMBER, float(value), 0
         if isinstance(value, str):
             return Test.STRING, 0.0, self.heap.string(value)
-        if code is not None:
-            return Test.CODE, 0.0, self.heap.code(code)
         return Test.NO_VALUE, 0.0, 0
 
     def _same_text(self, attribute: str, text: str, jt: int, jf: int, *, fold: bool) -> int:
@@ -144,12 +152,11 @@ class LogicCompiler:
         return self.heap.node(Test.SAME_TEXT, a=slot, b=index, tag=int(fold), jt=jt, jf=jf)
 
     def _date(self, atom: DateCondition, jt: int, jf: int) -> int:
-        compare = compare_of(atom.operator)
         if atom.year is not None:
-            return self.heap.node(Test.DATE_YEAR, compare, f=float(atom.year), jt=jt, jf=jf)
+            return self._known(Test.DATE_YEAR, atom.operator, 0, float(atom.year), jt, jf)
         if atom.month is not None:
-            return self.heap.node(Test.DATE_MONTH, compare, f=float(atom.month), jt=jt, jf=jf)
-        return self.heap.node(Test.DATE_INSTANT, compare, f=float(atom.date_ms or 0), jt=jt, jf=jf)
+            return self._known(Test.DATE_MONTH, atom.operator, 0, float(atom.month), jt, jf)
+        return self._known(Test.DATE_INSTANT, atom.operator, 0, float(atom.date_ms or 0), jt, jf)
 
     def _observation(self, atom: ObservationCondition, jt: int, jf: int) -> int:
         test, number, index = self._literal(atom.value, atom.value_code)
@@ -200,7 +207,8 @@ def guard_watch(heap: Heap, atoms: Sequence[Condition]) -> tuple[int, list[tuple
                     instants.append((int(Threshold.AGE_MONTHS), int(-(-edge // 1))))
                 poll = poll or months != int(months)
             case DateCondition(year=int(year)):
-                instants += [(int(Threshold.INSTANT), ms_from_iso(f"{y:04d}-01-01")) for y in (year, year + 1)]
+                years = [y for y in (year, year + 1) if _FIRST_YEAR <= y <= _LAST_YEAR]
+                instants += [(int(Threshold.INSTANT), ms_from_iso(f"{y:04d}-01-01")) for y in years]
             case DateCondition(month=int()):
                 poll = True
             case DateCondition():

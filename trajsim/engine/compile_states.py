@@ -16,6 +16,7 @@ from trajsim.engine.events import (
     SEVERITY_NAMES,
     EncounterClass,
     EventKind,
+    codes_of,
 )
 from trajsim.engine.opcodes import Draw, EndMode, ObservedMode, Opcode, SetMode, SignMode
 from trajsim.errors import CompileError
@@ -170,6 +171,7 @@ class StateCompiler:
             case gmf.MultiObservation() | gmf.DiagnosticReport():
                 is_panel = isinstance(state, gmf.MultiObservation)
                 row.op = Opcode.MULTI_OBSERVATION if is_panel else Opcode.REPORT
+                row.d = self.heap.watched_slot(state.codes[0]) if is_panel else -1
                 for child, body in zip(children, state.observations, strict=True):
                     child.op = Opcode.CHILD
                     self._observation(child, body)
@@ -397,7 +399,7 @@ class StateCompiler:
         elif state.condition_onset is not None:
             row.mode = 1
             onset = self.module.states.get(state.condition_onset)
-            codes = getattr(onset, "codes", ())
+            codes = () if onset is None else codes_of(onset)
             row.b = self.heap.integers(
                 [
                     -1,

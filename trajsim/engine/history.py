@@ -23,7 +23,10 @@ class _Visit:
 
 def history_of(program: Program, log: NDArray[np.void]) -> Mapping[str, list[HistoryRow]]:
     """Visited states by JSON name of the module, as docs and conformance cases write them."""
-    frames: dict[int, list[_Visit]] = {}
+    modules = program.modules.modules
+    frames: dict[int, list[_Visit]] = {
+        file: [] for file, key in enumerate(program.file_keys) if modules[key].is_top_level
+    }
     for row in log:
         file, state, time = int(row["file"]), int(row["state"]), int(row["time"])
         match Log(int(row["kind"])):
@@ -38,7 +41,6 @@ def history_of(program: Program, log: NDArray[np.void]) -> Mapping[str, list[His
             case Log.FINISH_CALL:
                 call = frames[file][-1]
                 frames[file] += [*frames.pop(time), call]
-    modules = program.modules.modules
     return {
         modules[program.file_keys[file]].name: [
             HistoryRow(visit.state, visit.entered, visit.exited) for visit in visits

@@ -272,12 +272,15 @@ def simulate_life(
     x = machine.record[0]
     events = np.array(machine.events[: offsets[1]], dtype=EVENT_DTYPE)
     death = int(x.death)
+    untouched = {
+        name: column.at(0) for name, column in cohort.attributes.items() if name not in program.attribute_index
+    }
     return Life(
         patient_id=int(cohort.patient_id[0]),
         birth_ms=int(cohort.birth_ms[0]),
         events=events,
         death_ms=death if death < options.end_ms else None,
-        attributes=_attributes(program, x, events),
+        attributes=untouched | _attributes(program, x, events),
         history=history_of(program, machine.log[: int(x.n_log)]) if history else {},
     )
 

@@ -33,6 +33,8 @@ BY_STATE = int(EndMode.STATE)
 BY_ATTRIBUTE = int(EndMode.ATTRIBUTE)
 BY_CODES = int(EndMode.CODES)
 
+CHRONIC = 1
+
 COERCED_END = 6
 COERCED_OTHER_KIND = 7
 COERCED_REASON = 8
@@ -291,7 +293,7 @@ def renew_chronic(h, S, Z, x, E, C, state, t, stream):
         present = x.w[h.w_present + text]
         if present != 0 and E[x.e0 + present - 1].kind == MEDICATION:
             remove(h, x, text)
-        event = emit(h, x, E, MEDICATION, old.state, t, 0.0, attach(x, C, t), old.ref, old.tag, np.int64(old.module))
+        event = emit(h, x, E, MEDICATION, old.state, t, 0.0, attach(x, C, t), old.ref, CHRONIC, np.int64(old.module))
         put(h, x, text, event, x.w[h.w_chronic_name + text])
         x.w[h.w_chronic + text] = -(event + 1)  # negative until the loop is over: two codes may share a text
     for text in range(h.n_texts):

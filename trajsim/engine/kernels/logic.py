@@ -1,5 +1,7 @@
 """Conditions: a walk through the decision graph, one atom at a time."""
 
+import math
+
 import numpy as np
 
 from trajsim.engine.kernels.slots import UNSET, age_in_months, civil, coerce, read_sign
@@ -205,6 +207,15 @@ def _observation_attribute(h, x, E, node, t, stream):
 
 
 @jit
+def _compare_given(h, x, E, value, node, t, stream):
+    """A number against the right side of a condition that may lack it (then it is NaN)."""
+    if math.isnan(node.f):
+        coerce(h, x, E, COERCED_COMPARISON, t, stream)
+        return False
+    return compare(value, node.f, node.cmp)
+
+
+@jit
 def _clinical_atom(h, S, Z, x, E, node, t, stream):
     op = node.op
     if op == T_PRESENT:
@@ -216,14 +227,16 @@ def _clinical_atom(h, S, Z, x, E, node, t, stream):
     if op == T_OBSERVATION_ATTRIBUTE:
         return _observation_attribute(h, x, E, node, t, stream)
     if op == T_SYMPTOM:
-        return compare(symptom_value(h, Z, x, node.a), node.f, node.cmp)
+        return _compare_given(h, x, E, symptom_value(h, Z, x, node.a), node, t, stream)
     value, known = read_sign(h, S, Z, x, node.a, t, stream)
     if not known:
         coerce(h, x, E, COERCED_VITAL_SIGN, t, stream)
         return False
     if node.cmp == NOT_NIL_TEST:
         return True
-    return compare(value, node.f, node.cmp)
+    if node.cmp == NIL_TEST:
+        return False
+    return _compare_given(h, x, E, value, node, t, stream)
 
 
 @jit

@@ -178,6 +178,8 @@ def _onset(h, S, Z, D, x, E, C, state, file, t, stream):
         made_by = E[x.e0 + attach(x, C, t)].state
         now = S[made_by].name == s.c
     if now:
+        if s.b >= 0:
+            x.w[h.w_pending + s.b] = 0
         diagnose(h, S, Z, D, x, E, C, state, t, stream)
         return
     if s.assign >= 0:
@@ -307,6 +309,8 @@ def _panel(h, S, Z, x, E, C, state, kind, t, stream):
         if k == 0:
             first = event
     parent = emit(h, x, E, kind, state, t, np.float64(n), attach(x, C, t), -1, 0, stream)
+    if S[state].d >= 0:
+        _remember(h, x, C, S[state].d, VALUE_NULL, 0.0, t)
     if n > 0:
         for event in range(first, parent):
             if E[x.e0 + event].kind == OBSERVATION:

@@ -1,0 +1,220 @@
+"""Random states and transitions, as JSON: every type of GMF with all its keys."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from trajsim.testing.draw_parts import SIGNS, SYMPTOMS, UNITS, Json, Parts
+
+# How often each type is drawn; a type that is not named here is drawn with weight 2.
+_WEIGHTS = {
+    "Delay": 6, "Simple": 1, "SetAttribute": 8, "Encounter": 8, "EncounterEnd": 6, "ConditionOnset": 8,
+    "MedicationOrder": 6, "ConditionEnd": 4, "Guard": 3, "Observation": 4, "Procedure": 4, "CarePlanStart": 4,
+    "MedicationEnd": 4, "AllergyOnset": 4, "VitalSign": 4, "Symptom": 4, "Counter": 4, "Death": 1, "Terminal": 1,
+}  # fmt: skip
+_TYPES = (
+    "Simple", "Delay", "Guard", "SetAttribute", "Counter", "Encounter", "EncounterEnd", "Symptom", "ConditionOnset",
+    "ConditionEnd", "AllergyOnset", "AllergyEnd", "MedicationOrder", "MedicationEnd", "CarePlanStart", "CarePlanEnd",
+    "Observation", "MultiObservation", "DiagnosticReport", "Procedure", "VitalSign", "ImagingStudy", "Device",
+    "DeviceEnd", "SupplyList", "Vaccine", "Death", "Physiology", "Terminal",
+)  # fmt: skip
+STATE_TYPES = tuple(name for name in _TYPES for _ in range(_WEIGHTS.get(name, 2)))
+CLASSES = ("ambulatory", "inpatient", "emergency", "wellness", "outpatient", "snf", "super", "HOSPICE", "virtual")
+_DAYS = UNITS[:4]
+_INSTANCE = {"title": "image", "sop_class": {"system": "DICOM-SOP", "code": "1.2.840", "display": "image"}}
+
+
+class States:
+    """Draws the states of one file."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Remembers where choices come from."""
+        self.parts = parts
+        self._makers: Mapping[str, Callable[[], Json]] = {
+            "Guard": lambda: {"allow": parts.condition()},
+            "SetAttribute": self._set_attribute,
+            "Counter": self._counter,
+            "Encounter": self._encounter,
+            "EncounterEnd": lambda: parts.maybe("discharge_disposition", parts.code),
+            "Symptom": self._symptom,
+            "ConditionOnset": self._onset,
+            "AllergyOnset": self._allergy,
+            "ConditionEnd": lambda: self._end("condition_onset"),
+            "AllergyEnd": lambda: self._end("allergy_onset"),
+            "MedicationEnd": lambda: self._end("medication_order"),
+            "CarePlanEnd": lambda: self._end("careplan"),
+            "DeviceEnd": lambda: self._end("device"),
+            "MedicationOrder": self._medication,
+            "CarePlanStart": lambda: self._reasoned() | {"codes": parts.codes()} | self._assigned(),
+            "Observation": self.observation,
+            "MultiObservation": self._with_children,
+            "DiagnosticReport": self._with_children,
+            "Procedure": self._procedure,
+            "VitalSign": self._vital_sign,
+            "ImagingStudy": self._imaging,
+            "Device": lambda: {"code": parts.code()} | self._assigned(),
+            "SupplyList": lambda: {
+                "supplies": [{"quantity": parts.number(), "code": parts.code()} for _ in range(parts.whole(1, 2))]
+            },
+            "Vaccine": lambda: {"codes": parts.codes(), **parts.maybe("series", lambda: parts.whole(0, 3))},
+            "Death": self._death,
+        }
+
+    def state(self, kind: str, *, positive: bool = True) -> Json:
+        """A state without its transition; a Delay that is `positive` lets time pass."""
+        if kind == "Delay":
+            return {"type": kind, **self.parts.length(positive=positive)}
+        return {"type": kind, **self._makers.get(kind, dict)()}
+
+    # --- shared keys --------------------------------------------------------------------------------------------------
+
+    def _assigned(self) -> Json:
+        return self.parts.maybe("assign_to_attribute", self.parts.attribute, one_in=3)
+
+    def _reasoned(self) -> Json:
+        """A reason: the name of a state, or of an attribute."""
+        return self.parts.maybe("reason", lambda: self.parts.pick((self.parts.name, self.parts.attribute))())
+
+    def _end(self, key: str) -> Json:
+        parts = self.parts
+        form = parts.whole(0, 6)
+        ways: Sequence[Json] = (
+            {key: parts.name()}, {"codes": parts.codes()}, {"referenced_by_attribute": parts.attribute()},
+        )  # fmt: skip
+        if form == 6:  # several ways at once, or none
+            return {**ways[0], **ways[1]} if parts.one_in(2) else {}
+        return ways[form % 3]
+
+    # --- attributes ---------------------------------------------------------------------------------------------------
+
+    def _set_attribute(self) -> Json:
+        parts = self.parts
+        ways: tuple[Callable[[], Json], ...] = (
+            lambda: {"value": parts.scalar()},
+            lambda: {"value": parts.scalar()},
+            lambda: {"range": parts.range(decimals=True)},
+            lambda: {"distribution": parts.distribution()},
+            lambda: {"expression": parts.expression()},
+            lambda: {"expression": parts.expression()},
+            lambda: {"value_code": parts.code()},
+            lambda: {"value_attribute": parts.attribute(), **parts.maybe("value", parts.scalar)},
+            lambda: {"series_data": "1 2.5 3", **parts.maybe("period", lambda: 2.0)},
+            dict,
+        )
+        return {"attribute": parts.attribute(), **parts.pick(ways)()}
+
+    def _counter(self) -> Json:
+        parts = self.parts
+        action = parts.pick(("increment", "decrement", "other"))
+        return {"attribute": parts.attribute(), "action": action, **parts.maybe("amount", parts.number)}
+
+    def _vital_sign(self) -> Json:
+        parts = self.parts
+        ways: tuple[Callable[[], Json], ...] = (
+            lambda: {"exact": {"quantity": parts.number()}},
+            lambda: {"range": parts.range()},
+            lambda: {"distribution": parts.distribution()},
+            lambda: {"expression": parts.expression()},
+            lambda: {"expression": parts.expression(), "distribution": parts.distribution()},
+        )
+        return {"vital_sign": parts.pick(SIGNS), "unit": "u", **parts.pick(ways)()}
+
+    def _symptom(self) -> Json:
+        parts = self.parts
+        return {
+            "symptom": parts.pick(SYMPTOMS), **parts.maybe("probability", parts.share), **parts.numeric_value(),
+        }  # fmt: skip
+
+    # --- encounters and entries ---------------------------------------------------------------------------------------
+
+    def _encounter(self) -> Json:
+        parts = self.parts
+        if parts.one_in(3):
+            return {"wellness": True}
+        return {
+            "encounter_class": parts.pick(CLASSES), "codes": parts.codes(), **self._reasoned(),
+            **parts.maybe("telemedicine_possibility", lambda: parts.pick(("possible", "always", "none")), one_in=3),
+        }  # fmt: skip
+
+    def _onset(self) -> Json:
+        target = self.parts.maybe("target_encounter", self.parts.name)
+        return {"codes": self.parts.codes(), **target, **self._assigned()}
+
+    def _allergy(self) -> Json:
+        parts = self.parts
+        levels = ("mild", "moderate", "severe", "none")
+
+        def reaction() -> Json:
+            severities = [{"level": parts.pick(levels), "value": parts.pick((0.5, 0, 1))} for _ in range(parts.whole(1, 3))]
+            return {"reaction": parts.code(), "possible_severities": severities}
+
+        return {**self._onset(), "reactions": [reaction() for _ in range(parts.whole(0, 2))]}
+
+    def _medication(self) -> Json:
+        parts = self.parts
+        return {
+            "codes": parts.codes(), **self._reasoned(), **self._assigned(),
+            **parts.maybe("chronic", lambda: True), **parts.maybe("administration", lambda: True, one_in=4),
+        }  # fmt: skip
+
+    def _procedure(self) -> Json:
+        parts = self.parts
+        span = {"low": parts.pick((10, 0, 2, -3, 0.5)), "unit": parts.pick(UNITS)}
+        ways: tuple[Callable[[], Json], ...] = (
+            dict,
+            lambda: {"duration": {**span, "high": span["low"] + parts.pick((0, 20))}},
+            lambda: {"distribution": parts.distribution(), "unit": parts.pick(_DAYS)},
+        )
+        return {"codes": parts.codes(), **self._reasoned(), **self._assigned(), **parts.pick(ways)()}
+
+    def _death(self) -> Json:
+        parts = self.parts
+        causes: tuple[Callable[[], Json], ...] = (
+            dict,
+            lambda: {"codes": parts.codes()},
+            lambda: {"condition_onset": parts.name()},
+            lambda: {"referenced_by_attribute": parts.attribute()},
+        )
+        unit = {"unit": parts.pick(UNITS)}
+        times: tuple[Callable[[], Json], ...] = (
+            dict,
+            lambda: {"exact": {"quantity": parts.pick((30, 0, 400, -1)), **unit}},
+            lambda: {"range": {"low": 5, "high": 300, **unit}},
+        )
+        return {**parts.pick(causes)(), **parts.pick(times)()}
+
+    # --- observations -------------------------------------------------------------------------------------------------
+
+    def observation(self) -> Json:
+        """An Observation, or a child of a panel or report."""
+        parts = self.parts
+        ways: tuple[Callable[[], Json], ...] = (
+            lambda: {"exact": {"quantity": parts.scalar()}},
+            lambda: {"range": parts.range(decimals=True)},
+            lambda: {"exact": {"quantity": 1}, "range": parts.range()},
+            lambda: {"distribution": parts.distribution()},
+            lambda: {"attribute": parts.attribute()},
+            lambda: {"vital_sign": parts.pick(SIGNS)},
+            lambda: {"value_code": parts.code()},
+            lambda: {"expression": "1 + 1"},
+            dict,
+        )
+        return {"category": "laboratory", "unit": "u", "codes": parts.codes(), **parts.pick(ways)()}
+
+    def _with_children(self) -> Json:
+        children = [self.observation() for _ in range(self.parts.whole(0, 3))]
+        return {"codes": self.parts.codes(), "observations": children}
+
+    def _imaging(self) -> Json:
+        parts = self.parts
+
+        def series() -> Json:
+            drawn = {"min_number_instances": parts.whole(0, 2), "max_number_instances": parts.whole(0, 4)}
+            return {
+                "body_site": parts.code(), "modality": parts.code(), "instances": [_INSTANCE] * parts.whole(1, 2),
+                **(drawn if parts.one_in(2) else {}),
+            }  # fmt: skip
+
+        drawn = {"min_number_series": parts.whole(0, 2), "max_number_series": parts.whole(0, 3)}
+        return {
+            "procedure_code": parts.code(), "series": [series() for _ in range(parts.whole(1, 2))],
+            **(drawn if parts.one_in(2) else {}),
+        }  # fmt: skip
