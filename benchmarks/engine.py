@@ -2,10 +2,11 @@
 
     python benchmarks/engine.py [rates] [threads] [memory] [start] [--modules-dir DIR] [-n 2000] [--large]
 
-Without a part all run. The modules are Synthea's stock modules where a folder is given or lies beside the checkout (../shared/synthea/modules), else
-the bundled ones. The population is the built-in one (US ages), the end 2025-01-01. CPU seconds are user plus system seconds of all threads of the
-process, start-up and compilation subtracted; years lived, rows and bytes stand beside every rate, because a rate means nothing without them.
-`--large` adds 100,000 patients to the memory curve.
+Without a part all run. The modules are Synthea's stock modules where a folder is given or lies beside the checkout
+(../shared/synthea/modules), else the bundled ones. The population is the built-in one (US ages), the end 2025-01-01.
+CPU seconds are user plus system seconds of all threads of the process, start-up and compilation subtracted; years
+lived, rows and bytes stand beside every rate, because a rate means nothing without them. `--large` adds 100,000
+patients to the memory curve.
 """
 
 import argparse
@@ -55,7 +56,8 @@ def machine() -> str:
             model = line.partition(":")[2].strip()
             break
     load = os.getloadavg()[0]
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, numba {numba.__version__}, load {load:.1f}"
+    versions = f"Python {platform.python_version()}, numba {numba.__version__}"
+    return f"{model}, {os.cpu_count()} cores, {versions}, load {load:.1f}"
 
 
 def modules_folder(given: Path | None) -> Path:
@@ -161,7 +163,9 @@ def writers() -> dict[str, Write | None]:
 def rates(bench: Bench) -> None:
     """Patients per CPU second, by output."""
     n = len(bench.cohort)
-    print(f"\nrates: {n:,} whole lives, {len(bench.program.file_keys)} modules, {bench.years:.1f} years each, one thread")
+    print(
+        f"\nrates: {n:,} whole lives, {len(bench.program.file_keys)} modules, {bench.years:.1f} years each, one thread"
+    )
     print(f"{'output':28} {'per CPU s':>10} {'per user s':>10} {'per s':>8} {'rows':>8} {'bytes each':>11}")
     for name, write in writers().items():
         place = Path(tempfile.mkdtemp(prefix="trajsim-bench-"))
@@ -222,7 +226,7 @@ def memory(folder: Path, sizes: list[int]) -> None:
                 cells.append("-")
                 continue
             command = [sys.executable, __file__, "--child", name, "-n", str(n), "--modules-dir", str(folder)]
-            done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+            done = subprocess.run(command, check=True, capture_output=True, text=True)
             cells.append(done.stdout.strip())
         print(f"{n:10,} " + " ".join(f"{cell:>28}" for cell in cells))
 
@@ -265,7 +269,8 @@ program = compile_modules(modules, texts=cohort.texts())
 compiled = time.perf_counter()
 patient = next(iter(simulate(program, cohort, SimulationOptions(seed=7, end_ms=end))))
 done = time.perf_counter()
-print(f"{{imported - begin:.2f}} {{loaded - imported:.2f}} {{compiled - loaded:.2f}} {{done - compiled:.2f}} {{done - begin:.2f}}")
+print(f"{{imported - begin:.2f}} {{loaded - imported:.2f}} {{compiled - loaded:.2f}} {{done - compiled:.2f}} {{done -
+begin:.2f}}")
 """
 
 
@@ -273,7 +278,7 @@ def start(folder: Path) -> None:
     """Seconds from a fresh interpreter to the first patient, machine code being there."""
     rows = []
     for _ in range(6):
-        done = subprocess.run(  # noqa: S603
+        done = subprocess.run(
             [sys.executable, "-c", _START.format(folder=str(folder))], check=True, capture_output=True, text=True
         )
         rows.append([float(cell) for cell in done.stdout.split()])

@@ -1,9 +1,9 @@
 """Which files call which, and what a running file must remember of its history.
 
 Synthea keeps every visited state for life; all that can be observed of that list is small: when a state whose name some
-condition, reason or death mentions was last visited and left, and which onsets wait for which encounter. This file finds, for
-every module file, the names and onsets that it must remember, for itself and for its callers (a finished submodule's
-history becomes part of its caller's).
+condition, reason or death mentions was last visited and left, and which onsets wait for which encounter. This file
+finds, for every module file, the names and onsets that it must remember, for itself and for its callers (a finished
+submodule's history becomes part of its caller's).
 """
 
 from collections.abc import Iterable, Mapping
@@ -167,12 +167,7 @@ class Frames:
             for inner in self.reach[position]:
                 visible[inner] |= encounters[position]
         return [
-            {
-                source
-                for inner in self.reach[position]
-                for source, target in own[inner]
-                if target in visible[position]
-            }
+            {source for inner in self.reach[position] for source, target in own[inner] if target in visible[position]}
             for position in range(len(self.keys))
         ]
 
@@ -196,7 +191,8 @@ class Frames:
     def merge_list(self, caller: int, callee: int) -> list[int]:
         """What a finished call hands to its caller, as integers for the heap.
 
-        Layout: counts of the three parts; then pairs (caller's waiting slot, callee's slot of the encounter name that bars it);
+        Layout: counts of the three parts; then pairs (caller's waiting slot, callee's slot of the encounter name that
+            bars it);
         pairs (callee's waiting slot, caller's); pairs (callee's prior slot, caller's).
         """
         above, below = self.memory[caller], self.memory[callee]
@@ -205,9 +201,7 @@ class Frames:
             for source, slot in above.pending.items()
             if self.target_of[source] in below.prior
         ]
-        waiting = [
-            (slot, above.pending[source]) for source, slot in below.pending.items() if source in above.pending
-        ]
+        waiting = [(slot, above.pending[source]) for source, slot in below.pending.items() if source in above.pending]
         prior = [(slot, above.prior[name]) for name, slot in below.prior.items() if name in above.prior]
         flat = [len(bars), len(waiting), len(prior)]
         for pair in (*bars, *waiting, *prior):

@@ -99,7 +99,9 @@ class TransitionCompiler:
 
     def _lookup(self, transition: LookupTableTransition) -> CompiledTransition:
         options = transition.options
-        rows = [(float(option.default_probability), self.targets[option.transition], -1, -1, 0, 0) for option in options]
+        rows = [
+            (float(option.default_probability), self.targets[option.transition], -1, -1, 0, 0) for option in options
+        ]
         start, stop = self.heap.options(rows)
         table = self.tables[options[0].lookup_table_name, len(options)]
         return TransitionOp.LOOKUP, start, stop, compile_table(self.heap, table, self.targets, start)
@@ -108,8 +110,9 @@ class TransitionCompiler:
 def compile_table(heap: Heap, table: LookupTable, targets: Mapping[str, int], defaults: int) -> int:
     """A lookup table as a grid.
 
-    Every combination of categorical keys is a group. A group cuts time and age into intervals at which some row begins or
-    ends, so that each cell (time interval, age interval) has one answer: the first row in file order that covers it.
+    Every combination of categorical keys is a group. A group cuts time and age into intervals at which some row
+    begins or ends, so that each cell (time interval, age interval) has one answer: the first row in file order that
+    covers it.
     """
     columns = [_categories(heap, table, position) for position in range(len(table.key_columns))]
     sizes = [len(categories) for categories in columns]

@@ -167,9 +167,14 @@ PROCESS_SOURCES = (
     _process(ENCOUNTERS, SYMPTOM_DRIVEN, "185349003", "Outpatient visit"),
     _process(MORTALITY, "Background mortality", "", ""),
 )
-SOURCE_WELLNESS_CHILD, SOURCE_WELLNESS_ADULT, SOURCE_EMERGENCY, SOURCE_URGENTCARE, SOURCE_OUTPATIENT, SOURCE_BACKGROUND = (
-    range(6)
-)
+(
+    SOURCE_WELLNESS_CHILD,
+    SOURCE_WELLNESS_ADULT,
+    SOURCE_EMERGENCY,
+    SOURCE_URGENTCARE,
+    SOURCE_OUTPATIENT,
+    SOURCE_BACKGROUND,
+) = range(6)
 
 STREAM_ENCOUNTERS = 0
 STREAM_MORTALITY = 1
@@ -178,8 +183,9 @@ STREAM_MORTALITY = 1
 class Catalogue:
     """What the numbers in a log mean, for one set of modules.
 
-    The order is part of the contract: process sources first, then the modules by code unit of their key, their states in
-    file order, each followed by its children. Codes and strings are numbered in order of first appearance along the sources.
+    The order is part of the contract: process sources first, then the modules by code unit of their key, their states
+    in file order, each followed by its children. Codes and strings are numbered in order of first appearance along
+    the sources.
 
     Attributes:
         sources: By `state` of an event.

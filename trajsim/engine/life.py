@@ -37,7 +37,10 @@ AttributeValue = float | int | bool | str | Code | EntryRef | Placeholder | Seri
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One visit of a state. `entered_ms` is None for a state that was reached but never ran; `exited_ms` while it blocks."""
+    """One visit of a state.
+
+    `entered_ms` is None for a state that was reached but never ran; `exited_ms` while it blocks.
+    """
 
     state: str
     entered_ms: int | None
@@ -54,8 +57,9 @@ class Life:
         events: The log, `EVENT_DTYPE`.
         death_ms: Time of death, None if alive at the end.
         attributes: Attributes at the end of the life.
-        history: If it was asked for: by JSON name of the module, visited states in order. A finished submodule's states stand inside
-            the caller's list followed by the calling state once more; an unfinished one has a list of its own.
+        history: If it was asked for: by JSON name of the module, visited states in order. A finished submodule's
+            states stand inside the caller's list followed by the calling state once more; an unfinished one has a
+            list of its own.
     """
 
     patient_id: int

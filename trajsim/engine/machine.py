@@ -1,7 +1,7 @@
 """One patient record and its buffers: what a thread needs to run lives, and what it does when a life must stop.
 
-The virtual machine stops in the middle of a life when a buffer is full; the buffer grows, and the life goes on as if nothing
-had happened.
+The virtual machine stops in the middle of a life when a buffer is full; the buffer grows, and the life goes on as if
+nothing had happened.
 """
 
 import numpy as np
@@ -64,7 +64,9 @@ class Machine:
         events: The event buffer; grows when a life needs more.
     """
 
-    def __init__(self, program: Program, options: SimulationOptions, *, logging: bool = False, rows: int = 1 << 16) -> None:
+    def __init__(
+        self, program: Program, options: SimulationOptions, *, logging: bool = False, rows: int = 1 << 16
+    ) -> None:
         """Makes the buffers."""
         self.program = program
         self.record = np.zeros(1, dtype=patient_dtype(program.capacity)).view(np.recarray)

@@ -1,4 +1,4 @@
-"""What changes the result of a simulation, and what changes only its speed: two classes, so that nobody mixes them up."""
+"""What changes the result of a simulation, and what changes only its speed: two classes, so that none is mixed up."""
 
 from dataclasses import dataclass
 

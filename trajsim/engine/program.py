@@ -1,8 +1,8 @@
 """The compiled form of a set of modules: flat structured arrays that one machine-code image runs.
 
-All layouts are constants of the package; only the contents depend on the modules. A patient is one record whose integers lie
-in one nested array (`w`) and whose floats lie in another (`f`); the header says where each section begins. Capacities are part of
-the machine-code type, so there are two classes of them.
+All layouts are constants of the package; only the contents depend on the modules. A patient is one record whose
+integers lie in one nested array (`w`) and whose floats lie in another (`f`); the header says where each section
+begins. Capacities are part of the machine-code type, so there are two classes of them.
 """
 
 from dataclasses import dataclass, field
@@ -253,8 +253,8 @@ def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
 class Program:
     """A compiled set of modules.
 
-    The arrays are those that the kernels take, in this order: header, states, options, nodes, tables, Z (integer heap), D
-    (float heap). The rest serves Python: names for messages, and the slots that cohort columns fill.
+    The arrays are those that the kernels take, in this order: header, states, options, nodes, tables, Z (integer
+    heap), D (float heap). The rest serves Python: names for messages, and the slots that cohort columns fill.
     """
 
     modules: ModuleSet

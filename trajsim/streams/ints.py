@@ -1,7 +1,7 @@
 """Philox4x32-10 and the quantile functions in plain Python integers and floats.
 
-Slow and obvious: the reference interpreter draws from here, and the tests compare the machine-code kernels with it bit for
-bit.
+Slow and obvious: the reference interpreter draws from here, and the tests compare the machine-code kernels with it
+bit for bit.
 
 Source: Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3 (SC11); Wichura (1988), Algorithm
 AS 241, Applied Statistics 37(3).

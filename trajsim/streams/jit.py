@@ -1,7 +1,8 @@
 """The one decorator of all machine-code functions, and where their compiled form is kept.
 
-Numba notices an edit only in the file of the function itself, so an edited helper would leave stale machine code behind.
-The cache folder's name therefore carries a hash of all kernel sources and of the versions of numba, llvmlite and NumPy.
+Numba notices an edit only in the file of the function itself, so an edited helper would leave stale machine code
+behind. The cache folder's name therefore carries a hash of all kernel sources and of the versions of numba, llvmlite
+and NumPy.
 """
 
 import hashlib
@@ -74,8 +75,8 @@ def jit(function: _Function) -> _Function:
 def inline_jit(function: _Function) -> _Function:
     """The same for a small function on the hot path: it becomes part of its callers.
 
-    A kernel takes a dozen arrays, each of seven words; a call that the compiler does not inline spends more time on them than on its
-    work.
+    A kernel takes a dozen arrays, each of seven words; a call that the compiler does not inline spends more time on
+    them than on its work.
     """
     return _compiled(function, inline=True)
 

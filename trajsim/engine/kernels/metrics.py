@@ -15,10 +15,10 @@ OP_TERMINAL = int(Opcode.TERMINAL)
 def count_visits(S, L, n, counts, days, seen, frames, ranges, targets, taken):
     """Adds one patient.
 
-    `counts` [states, 3]: entered, distinct frames, still there. `days` [states, 2]: time spent by those that left (ms), how many left. `seen`
-    [states]: the frame that visited last. `frames` [files + 1, 4]: number of the frame, current state, time of its run, state just left;
-    the last row's first cell counts frames. `ranges` [states + 1] and `targets` list every state's possible successors, `taken` counts
-    them.
+    `counts` [states, 3]: entered, distinct frames, still there. `days` [states, 2]: time spent by those that left
+    (ms), how many left. `seen` [states]: the frame that visited last. `frames` [files + 1, 4]: number of the frame,
+    current state, time of its run, state just left; the last row's first cell counts frames. `ranges` [states + 1]
+    and `targets` list every state's possible successors, `taken` counts them.
     """
     n_files = frames.shape[0] - 1
     for k in range(n_files):

@@ -26,7 +26,7 @@ TELEMEDICINE_START = 1_577_836_800_000  # 2020-01-01
 
 
 @jit
-def distributed(h, O, Z, x, E, o0, o1, t, stream):  # noqa: E741
+def distributed(h, O, Z, x, E, o0, o1, t, stream):
     """The first option whose cumulative sum exceeds a uniform; none: the last. Sums are taken as they stand."""
     u = next_uniform(h, Z, x, stream)
     total = 0.0
@@ -46,7 +46,7 @@ def distributed(h, O, Z, x, E, o0, o1, t, stream):  # noqa: E741
 
 
 @jit
-def _conditional(h, S, O, N, Z, x, E, o0, o1, t, stream):  # noqa: E741
+def _conditional(h, S, O, N, Z, x, E, o0, o1, t, stream):
     """Index of the first option whose condition holds, else of the last."""
     for k in range(o0, o1):
         condition = O[k].condition
@@ -131,7 +131,7 @@ def _row(h, T, Z, D, x, E, table, t, stream):
 
 
 @inline_jit
-def _lookup(h, O, T, Z, D, x, E, table, o0, o1, t, stream):  # noqa: E741
+def _lookup(h, O, T, Z, D, x, E, table, o0, o1, t, stream):
     u = next_uniform(h, Z, x, stream)
     at = _row(h, T, Z, D, x, E, table, t, stream)
     total = 0.0
@@ -150,7 +150,7 @@ def _lookup(h, O, T, Z, D, x, E, table, o0, o1, t, stream):  # noqa: E741
 
 
 @jit
-def _type_of_care(h, O, Z, x, o0, t, stream):  # noqa: E741
+def _type_of_care(h, O, Z, x, o0, t, stream):
     """Ambulatory, emergency or telemedicine, as for people without insurance: nobody has a payer yet."""
     u = next_uniform(h, Z, x, stream)
     if t < TELEMEDICINE_START:
@@ -165,7 +165,7 @@ def _type_of_care(h, O, Z, x, o0, t, stream):  # noqa: E741
 
 
 @inline_jit
-def choose(h, S, O, N, T, Z, D, x, E, state, t, stream):  # noqa: E741
+def choose(h, S, O, N, T, Z, D, x, E, state, t, stream):
     """The successor of a state at time t."""
     s = S[state]
     kind = s.tk

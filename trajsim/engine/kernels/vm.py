@@ -1,8 +1,8 @@
 """The virtual machine: module steps with rewind and submodules, the weekly grid, and chunks of patients.
 
 `process` is Synthea's recursive `Module.process`, with the recursion turned into a stack of (file, time) so that it can
-stop anywhere and go on later. Between grid points nothing is polled: a module sleeps until its delay ends, or until something
-that its guard reads changes.
+stop anywhere and go on later. Between grid points nothing is polled: a module sleeps until its delay ends, or until
+something that its guard reads changes.
 """
 
 import numpy as np
@@ -285,7 +285,7 @@ def push(h, S, Z, x, L, file, m, t, stream):
 
 
 @inline_jit
-def finish(h, S, O, N, T, Z, D, x, E, L, state, file, exit_time, t, stream):  # noqa: E741
+def finish(h, S, O, N, T, Z, D, x, E, L, state, file, exit_time, t, stream):
     """A state is over: notes its exit, chooses and enters its successor."""
     x.w[h.w_exit + file] = exit_time
     prior = S[state].prior
@@ -315,7 +315,7 @@ def finish_call(h, S, Z, x, L, caller, callee, t, stream):
 
 
 @inline_jit
-def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):  # noqa: E741
+def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
     """One step of a top-level module (`Module.process`); returns a status."""
     stream = m + FIRST_MODULE_STREAM
     result = 0  # of the process that was left last: 0 still going, 1 not finished, 2 finished
@@ -391,7 +391,7 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):  # noqa: E741
 
 
 @inline_jit
-def step(h, S, O, N, T, Z, D, x, E, C, L):  # noqa: E741
+def step(h, S, O, N, T, Z, D, x, E, C, L):
     """The modules of one grid point that have something to do, in order; returns a status."""
     t = x.t
     while x.mi < h.n_modules:
@@ -455,7 +455,7 @@ def close_held(h, x, E, C, klass, stop):
 
 
 @jit
-def live(h, S, O, N, T, Z, D, x, E, C, L):  # noqa: E741
+def live(h, S, O, N, T, Z, D, x, E, C, L):
     """Runs a life until it is over or something must be done outside; returns a status."""
     while x.phase != 2:
         if x.phase == 0:
@@ -530,7 +530,7 @@ def born(h, x, A_slot, A_tag, A_value, V_slot, V_value, patient, birth, death, e
 
 
 @jit
-def run_chunk(H, S, O, N, T, Z, D, X, E, C, L, people, offsets, A_slot, A_tag, A_value, V_slot, V_value, first, last):  # noqa: E741
+def run_chunk(H, S, O, N, T, Z, D, X, E, C, L, people, offsets, A_slot, A_tag, A_value, V_slot, V_value, first, last):
     """Runs patients first ... last - 1 of a chunk into one event array; returns (status, patient it stopped at).
 
     `offsets[i]` is where patient i begins in E; on a status other than DONE the patient's record is as it was when it
