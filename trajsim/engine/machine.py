@@ -91,15 +91,16 @@ class Machine:
         """
         position = first
         while position < last:
-            status, position = run_chunk(
+            code, reached = run_chunk(
                 *self.program.arrays, self.record, self.events, self.encounters, self.log,
                 inputs.people, offsets, inputs.slots, inputs.tags, inputs.values,
                 inputs.sign_slots, inputs.sign_values, position, last,
             )  # fmt: skip
+            status, position = ExitStatus(code), int(reached)
             if status == ExitStatus.FULL:
                 self._grow()
             elif status != ExitStatus.DONE:
-                self._fault(ExitStatus(status))
+                self._fault(status)
             elif self.record[0].logging:
                 return position
         return position

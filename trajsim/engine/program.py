@@ -6,6 +6,7 @@ begins. Capacities are part of the machine-code type, so there are two classes o
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +111,7 @@ STATE_DTYPE = np.dtype(
         ("op", np.uint8),
         ("tk", np.uint8),
         ("dk", np.uint8),
-        ("round", np.uint8),
+        ("rounds", np.uint8),
         ("decimals", np.int8),
         ("tag", np.uint8),
         ("mode", np.uint8),
@@ -185,7 +186,7 @@ CAPACITIES = (Capacity(32_768, 4_096), Capacity(262_144, 32_768))
 
 def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
     """Layout of one patient while the life runs."""
-    scalars = [
+    scalars: list[tuple[str, Any]] = [
         ("seed_low", np.uint64),
         ("seed_high", np.uint64),
         ("patient_low", np.uint64),

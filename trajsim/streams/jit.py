@@ -12,12 +12,12 @@ from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numba
 from numba.core import config
 
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+Kernel = Callable[..., Any]
 _log = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -67,12 +67,12 @@ def is_warm() -> bool:
     return folder is not None and any(folder.rglob("*.nbi"))
 
 
-def jit(function: _Function) -> _Function:
+def jit(function: Kernel) -> Kernel:
     """Compiles a kernel on first use, without reference counting, without the interpreter lock, cached on disk."""
     return _compiled(function, inline=False)
 
 
-def inline_jit(function: _Function) -> _Function:
+def inline_jit(function: Kernel) -> Kernel:
     """The same for a small function on the hot path: it becomes part of its callers.
 
     A kernel takes a dozen arrays, each of seven words; a call that the compiler does not inline spends more time on
@@ -81,14 +81,19 @@ def inline_jit(function: _Function) -> _Function:
     return _compiled(function, inline=True)
 
 
-def _compiled(function: _Function, *, inline: bool) -> _Function:
+def _compiled(function: Kernel, *, inline: bool) -> Kernel:
     options = _OPTIONS | {"forceinline": True} if inline else _OPTIONS
     folder = cache_folder()
     if folder is None:
-        return numba.njit(**options)(function)  # type: ignore[no-any-return]
-    before = config.CACHE_DIR
-    config.CACHE_DIR = str(folder)
+        return _kernel(numba.njit(**options)(function))
+    settings = vars(config)  # Numba asks for the folder at decoration time only, so it is set for a moment
+    before = settings["CACHE_DIR"]
+    settings["CACHE_DIR"] = str(folder)
     try:
-        return numba.njit(cache=True, **options)(function)  # type: ignore[no-any-return]
+        return _kernel(numba.njit(cache=True, **options)(function))
     finally:
-        config.CACHE_DIR = before
+        settings["CACHE_DIR"] = before
+
+
+def _kernel(dispatcher: Any) -> Kernel:  # noqa: ANN401 - Numba's dispatchers have no type
+    return dispatcher  # type: ignore[no-any-return]

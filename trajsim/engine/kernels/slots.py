@@ -133,7 +133,7 @@ def law(s, u):
         v = 1.0 - s.p0 * math.log(1.0 - u)
     elif k == TRIANGULAR:
         v = triangular(s.p0, s.p1, s.p2, u)
-    if s.round != 0:
+    if s.rounds != 0:
         v = math.floor(v + 0.5)
     return v
 
