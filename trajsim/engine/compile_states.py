@@ -31,7 +31,7 @@ _DRAWS = {
 }
 _TELEMEDICINE = {"none": 0, "possible": 1, "always": 2}
 
-Row = NDArray[np.void]
+Row = np.record
 
 
 class Names:
@@ -224,7 +224,7 @@ class StateCompiler:
 
     def _distribution(self, row: Row, law: gmf.Distribution) -> None:
         row.dk = _DRAWS[law.kind]
-        row.round = law.round
+        row.rounds = law.round
         match law.kind:
             case "EXACT":
                 row.p0 = _given(law.value)
