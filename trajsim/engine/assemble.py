@@ -87,6 +87,34 @@ _LENGTHS_MIN: Mapping[EncounterClass, int] = {
 _OTHER_LENGTH_MIN = 15
 
 
+def _rules(catalogue: Catalogue, lists: NDArray[np.int32]) -> kernel.Rules:
+    """What the numbers in the logs mean to the kernel."""
+    states = [source.definition for source in catalogue.sources]
+    roles = np.zeros(max(EventKind) + 1, np.uint8)
+    tables = np.full(max(EventKind) + 1, kernel.NO_TABLE, np.uint8)
+    for kind, role in _ROLES.items():
+        roles[kind] = role
+    for kind, name in _TABLES.items():
+        tables[kind] = TABLE_NAMES.index(name)
+    lengths_min = [_LENGTHS_MIN.get(each, _OTHER_LENGTH_MIN) for each in EncounterClass]
+    return kernel.Rules(
+        roles=roles,
+        tables=tables,
+        streams=np.array(catalogue.stream_ids, np.uint64),
+        lists=lists,
+        prescribes=np.array(
+            [isinstance(state, MedicationOrder) and state.prescription is not None for state in states], np.bool_
+        ),
+        discharges=np.array(
+            [isinstance(state, EncounterEnd) and state.discharge_disposition is not None for state in states], np.bool_
+        ),
+        visits=np.array([isinstance(state, Encounter) for state in states], np.bool_),
+        lengths=np.array(lengths_min, np.int64) * MINUTE_MS,
+        chronic=MEDICATION_CHRONIC,
+        administered=MEDICATION_ADMINISTRATION,
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class AssemblyReport:
     """What was left out or changed so that Records keep their guarantees, and what the engine coerced.
@@ -150,25 +178,7 @@ class Assembler:
         """
         self._catalogue = catalogue
         self._columns = source_columns(catalogue)
-        definitions = [source.definition for source in catalogue.sources]
-        self._prescribes = np.array(
-            [isinstance(item, MedicationOrder) and item.prescription is not None for item in definitions], np.bool_
-        )
-        self._discharges = np.array(
-            [isinstance(item, EncounterEnd) and item.discharge_disposition is not None for item in definitions],
-            np.bool_,
-        )
-        self._visits = np.array([isinstance(item, Encounter) for item in definitions], np.bool_)
-        self._streams = np.array(catalogue.stream_ids, np.uint64)
-        self._roles = np.zeros(max(EventKind) + 1, np.uint8)
-        self._tables = np.full(max(EventKind) + 1, kernel.NO_TABLE, np.uint8)
-        for kind, role in _ROLES.items():
-            self._roles[kind] = role
-        for kind, name in _TABLES.items():
-            self._tables[kind] = TABLE_NAMES.index(name)
-        self._lengths_ms = np.array(
-            [_LENGTHS_MIN.get(each, _OTHER_LENGTH_MIN) * MINUTE_MS for each in EncounterClass], np.int64
-        )
+        self._rules = _rules(catalogue, self._columns.lists)
 
     def records(self, events: NDArray[np.void], offsets: NDArray[np.int64], cohort: Cohort, *, end_ms: int) -> Records:
         """Records of a chunk; see `assemble`."""
@@ -202,12 +212,10 @@ class Assembler:
         merges = np.empty(len(events), np.int64)
         counts = np.zeros((n_patients, len(TABLE_NAMES)), np.int64)
         tallies = np.zeros(kernel.N_TALLIES, np.int64)
-        kernel.find_deaths(events, offsets, self._roles, end_ms, deaths, tallies)
+        kernel.find_deaths(events, offsets, self._rules.roles, end_ms, deaths, tallies)
         n_merges = kernel.resolve(
-            events, offsets, np.ascontiguousarray(cohort.birth_ms, np.int64), deaths, self._roles, self._tables,
-            self._streams, self._columns.lists, self._prescribes, self._discharges, self._visits,
-            self._lengths_ms, MEDICATION_CHRONIC, MEDICATION_ADMINISTRATION, details, np.empty(len(events), np.int64),
-            np.empty(len(events), np.int32), merges, counts, tallies,
+            events, offsets, np.ascontiguousarray(cohort.birth_ms, np.int64), deaths, self._rules, details,
+            np.empty(len(events), np.int64), np.empty(len(events), np.int32), merges, counts, tallies,
         )  # fmt: skip
         starts = np.r_[0, np.cumsum(counts.sum(axis=0))]
         positions = np.empty(int(starts[-1]), np.int64)

@@ -4,7 +4,7 @@ Everything that depends on other files (event kinds, sources, streams, lengths o
 that machine code in the cache never goes stale when those files change.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -62,6 +62,36 @@ DETAIL_DTYPE = np.dtype(
     ],
     align=True,
 )
+
+
+class Rules(NamedTuple):
+    """What the numbers in a log mean to the assembly; the same for all logs of a run.
+
+    Only `resolve` takes it: a tuple of arrays that is handed from function to function costs more than all the work.
+
+    Attributes:
+        roles: Role by event kind.
+        tables: Number of the table by event kind, NO_TABLE for kinds that write no row.
+        streams: Philox stream number by `module`.
+        lists: By source; equal numbers mean equal lists of codes, activities and goals.
+        prescribes: By source: whether it is an order with a prescription.
+        discharges: By source: whether it is an EncounterEnd with a disposition.
+        visits: By source: whether it is an Encounter (one that ends a medication renews it in the next event).
+        lengths: Default length of an encounter in ms by class.
+        chronic: Bit of a medication's tag.
+        administered: Bit of a medication's tag.
+    """
+
+    roles: NDArray[np.uint8]
+    tables: NDArray[np.uint8]
+    streams: NDArray[np.uint64]
+    lists: NDArray[np.int32]
+    prescribes: NDArray[np.bool_]
+    discharges: NDArray[np.bool_]
+    visits: NDArray[np.bool_]
+    lengths: NDArray[np.int64]
+    chronic: int
+    administered: int
 
 
 @njit(cache=True, nogil=True)
@@ -383,16 +413,7 @@ def resolve(
     offsets: NDArray[np.int64],
     birth_ms: NDArray[np.int64],
     deaths: NDArray[np.int64],
-    roles: NDArray[np.uint8],
-    tables: NDArray[np.uint8],
-    streams: NDArray[np.uint64],
-    lists: NDArray[np.int32],
-    prescribes: NDArray[np.bool_],
-    discharges: NDArray[np.bool_],
-    visits: NDArray[np.bool_],
-    lengths: NDArray[np.int64],
-    chronic: int,
-    administered: int,
+    rules: Rules,
     details: NDArray[np.void],
     procedures: NDArray[np.int64],
     replacement: NDArray[np.int32],
@@ -407,17 +428,13 @@ def resolve(
         offsets: Patient p has events offsets[p] ... offsets[p + 1] - 1.
         birth_ms: Birth by patient.
         deaths: From `find_deaths`.
-        roles, tables: By event kind: role, and number of the table (NO_TABLE: writes no row).
-        streams: Philox stream number by `module`.
-        lists: By source; equal numbers mean equal lists of codes, activities and goals.
-        prescribes, discharges, visits: By source: whether it is an order with a prescription, an EncounterEnd with a
-            disposition, an Encounter (one that ends a medication renews it in the next event).
-        lengths: Default length of an encounter in ms by class.
-        chronic, administered: Bits of a medication's tag.
-        procedures, replacement: Scratch, one an event: latest stop of the procedures of an encounter so far; the
-            encounter that takes the place of one that is dropped.
-        details, merges, counts, tallies: Out: what became of every event; events that may extend the lists of an
-            entry, in order; rows by patient and table; what was dropped or moved.
+        rules: What the numbers mean.
+        details: Out: what became of every event.
+        procedures: Scratch, one an event: latest stop of the procedures of an encounter so far.
+        replacement: Scratch, one an event: the encounter that takes the place of one that is dropped.
+        merges: Out: events that may extend the lists of an entry, in order.
+        counts: Out: rows by patient and table.
+        tallies: Out: what was dropped or moved.
 
     Returns:
         How many entries of `merges` are set.
@@ -428,13 +445,14 @@ def resolve(
         if deaths[patient] >= 0:
             death = max(events[deaths[patient]]["time"], birth_ms[patient])
         n_merges = _resolve_log(
-            events, details, lo, hi, roles, streams, lists, prescribes, discharges, visits, lengths, chronic,
-            administered, procedures, merges, n_merges,
+            events, details, lo, hi, rules.roles, rules.streams, rules.lists, rules.prescribes, rules.discharges,
+            rules.visits, rules.lengths, rules.chronic, rules.administered, procedures, merges, n_merges,
         )  # fmt: skip
         first = _keep_log(
-            events, details, lo, hi, roles, tables, birth_ms[patient], death, deaths[patient], replacement, tallies
-        )
-        _link_log(events, details, lo, hi, roles, first, replacement, tallies)
+            events, details, lo, hi, rules.roles, rules.tables, birth_ms[patient], death, deaths[patient], replacement,
+            tallies,
+        )  # fmt: skip
+        _link_log(events, details, lo, hi, rules.roles, first, replacement, tallies)
         for i in range(lo, hi):
             if details[i]["table"] != NO_TABLE:
                 counts[patient, details[i]["table"]] += 1
