@@ -45,7 +45,7 @@ def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]  # uint6
     return c0, c1, c2, c3
 
 
-@inline_jit
+@jit
 def uniform(seed_low, seed_high, patient_low, patient_high, stream, n):  # type: ignore[no-untyped-def]
     """The n-th uniform of a stream, in [0, 1); all arguments uint64."""
     w0, w1, _, _ = philox4x32(n & _MASK, stream, patient_low, patient_high, seed_low, seed_high)

@@ -138,7 +138,7 @@ def law(s, u):
     return v
 
 
-@inline_jit
+@jit
 def draw_value(h, Z, x, s, stream):
     """Draws from a state's distribution; a constant takes no uniform."""
     if s.dk <= EXACT:
@@ -163,7 +163,7 @@ def mark(x, bit):
     x.dirty_now = x.dirty_now | (np.int64(1) << np.int64(2 + bit % 61))
 
 
-@inline_jit
+@jit
 def set_attribute(h, x, slot, tag, value):
     """Writes an attribute."""
     x.w[h.w_attribute + slot] = tag
@@ -171,7 +171,7 @@ def set_attribute(h, x, slot, tag, value):
     mark(x, slot)
 
 
-@inline_jit
+@jit
 def emit(h, x, E, kind, state, time, value, encounter, ref, tag, stream):
     """Writes an event; returns its index within the patient."""
     index = x.n_events

@@ -269,7 +269,7 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     return PASSED
 
 
-@inline_jit
+@jit
 def push(h, S, Z, x, L, file, m, t, stream):
     """Begins `process(file, t)`; False if the patient is dead at t."""
     if x.death <= t:
