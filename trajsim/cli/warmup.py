@@ -6,7 +6,7 @@ from pathlib import Path
 
 from trajsim.cli.console import duration, say
 
-COMPILING = "compiling machine code, once for this version; this takes a minute or less"
+COMPILING = "compiling machine code, once for this version; this takes about a minute"
 
 
 def announce_compiling(*, quiet: bool) -> bool:
