@@ -1,0 +1,1 @@
+"""What tests of modules and records need, here and elsewhere: generated modules and assertions."""
