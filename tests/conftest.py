@@ -3,10 +3,23 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = Path(os.environ.get("TRAJSIM_SHARED", ROOT.parent / "shared"))
+
+# The same examples in every plain run; new ones every night (HYPOTHESIS_PROFILE=nightly).
+_SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile(
+    "fast", max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=_SLOW
+)
+settings.register_profile("nightly", max_examples=10_000, deadline=None, print_blob=True, suppress_health_check=_SLOW)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+    np.seterr(over="ignore")  # unsigned words of the kernels wrap around on purpose
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

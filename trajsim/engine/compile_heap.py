@@ -34,6 +34,7 @@ _REAL = {
     "months": (30.0, DAY_MS),
     "years": (365.25, DAY_MS),
 }
+LONGEST_MS = 9e15  # docs/draws.md, section 2; kernels/slots.py has the same bound
 _WHOLE = {
     "seconds": SECOND_MS,
     "minutes": MINUTE_MS,

@@ -6,7 +6,7 @@ At Least and At Most evaluate all their children, as Synthea does, and count in 
 
 from collections.abc import Sequence
 
-from trajsim.engine.compile_heap import Heap, compare_of, real_time
+from trajsim.engine.compile_heap import LONGEST_MS, Heap, compare_of, real_time
 from trajsim.engine.events import EventKind
 from trajsim.engine.opcodes import Compare, Tag, Test, Threshold
 from trajsim.engine.program import COUNTERS
@@ -183,7 +183,8 @@ class LogicCompiler:
         within = -1.0
         if atom.within is not None:
             factor, unit = real_time(atom.within.unit or "")
-            within = float(int(factor * float(atom.within.quantity)) * unit)
+            most = LONGEST_MS / unit
+            within = float(int(min(max(factor * float(atom.within.quantity), -most), most)) * unit)
         return self.heap.node(Test.PRIOR_STATE, a=slot, b=since, f=within, jt=jt, jf=jf)
 
 

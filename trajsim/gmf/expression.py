@@ -99,6 +99,7 @@ _TOKEN = re.compile(
 _COMPARISONS = {"=": "=", "!=": "!=", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 _FUNCTIONS = {"min": (1, 99), "max": (1, 99), "abs": (1, 1), "round": (1, 2), "ln": (1, 1), "exp": (1, 1)}
 _MAX_PRODUCT = 64
+_MAX_DEPTH = 40  # parentheses and branches; a `define` takes the rest
 
 
 def parse_expression(text: str) -> Node:
@@ -168,6 +169,7 @@ class _Parser:
         self._defines = defines
         self._tokens: list[tuple[str, str]] = []
         self._position = 0
+        self._depth = 0
         at = 0
         while text[at:].strip():
             match = _TOKEN.match(text, at)
@@ -205,6 +207,14 @@ class _Parser:
         return node
 
     def _expression(self) -> Node:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            self._fail(f"it is nested more than {_MAX_DEPTH} deep")
+        node = self._whole_expression()
+        self._depth -= 1
+        return node
+
+    def _whole_expression(self) -> Node:
         if self._take("if"):
             test = self._expression()
             self._need("then")

@@ -6,8 +6,6 @@ Pools are small on purpose: modules that share codes, attributes and state names
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from hypothesis import strategies as st
-
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -37,20 +35,15 @@ PARTS_OF_EXPRESSIONS = (
 class Parts:
     """Draws parts of modules from one source of choices."""
 
-    def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
-        """Remembers where choices come from (the argument of `hypothesis.strategies.composite`)."""
-        self._draw = draw
+    def __init__(self, whole: Callable[[int, int], int]) -> None:
+        """Takes the one choice that all others are made of: a whole number from low to high, both included."""
+        self.whole = whole
 
     # --- choices ------------------------------------------------------------------------------------------------------
 
     def pick(self, options: Sequence[T]) -> T:
         """One of several; the first is the simplest."""
         return options[self.whole(0, len(options) - 1)]
-
-    def whole(self, low: int, high: int) -> int:
-        """A whole number."""
-        value: int = self._draw(st.integers(low, high))
-        return value
 
     def one_in(self, n: int) -> bool:
         """Whether something rare happens."""
@@ -178,7 +171,10 @@ class Parts:
         kind = self.pick(("And", "Or", "Not", "At Least", "At Most"))
         if kind == "Not":
             return {"condition_type": "Not", "condition": self.condition(depth + 1)}
-        group: Json = {"condition_type": kind, "conditions": [self.condition(depth + 1) for _ in range(self.whole(1, 3))]}
+        group: Json = {
+            "condition_type": kind,
+            "conditions": [self.condition(depth + 1) for _ in range(self.whole(1, 3))],
+        }
         if kind in {"At Least", "At Most"}:
             group["minimum" if kind == "At Least" else "maximum"] = self.whole(0, 2)
         return group
@@ -205,7 +201,12 @@ class Parts:
         if form == "year":
             given = self.pick((1970, 1972, 2000, 2016, 2020, 1900, 10_000))
         elif form == "date":
-            given = {"year": self.pick((1970, 2001, 2017)), "month": self.whole(1, 12), "day": 28, "hour": self.whole(0, 23)}
+            given = {
+                "year": self.pick((1970, 2001, 2017)),
+                "month": self.whole(1, 12),
+                "day": 28,
+                "hour": self.whole(0, 23),
+            }
         return {"condition_type": "Date", "operator": self.pick(OPERATORS), form: given}
 
     def _active(self) -> Json:
@@ -227,14 +228,15 @@ class Parts:
     def _vital_sign(self) -> Json:
         value = {} if self.one_in(8) else {"value": self.pick((2, 100, 0.5, 50))}
         return {
-            "condition_type": "Vital Sign", "vital_sign": self.pick(SIGNS), "operator": self.pick(OPERATORS), **value
+            "condition_type": "Vital Sign",
+            "vital_sign": self.pick(SIGNS),
+            "operator": self.pick(OPERATORS),
+            **value,
         }
 
     def _symptom(self) -> Json:
         value = {} if self.one_in(8) else {"value": self.pick((0, 10, 300))}
-        return {
-            "condition_type": "Symptom", "symptom": self.pick(SYMPTOMS), "operator": self.pick(OPERATORS), **value
-        }
+        return {"condition_type": "Symptom", "symptom": self.pick(SYMPTOMS), "operator": self.pick(OPERATORS), **value}
 
     def _person(self) -> Json:
         return self.pick((

@@ -29,7 +29,7 @@ class States:
         """Remembers where choices come from."""
         self.parts = parts
         self._makers: Mapping[str, Callable[[], Json]] = {
-            "Guard": lambda: {"allow": parts.condition()},
+            "Guard": self._guard,
             "SetAttribute": self._set_attribute,
             "Counter": self._counter,
             "Encounter": self._encounter,
@@ -63,6 +63,14 @@ class States:
         if kind == "Delay":
             return {"type": kind, **self.parts.length(positive=positive)}
         return {"type": kind, **self._makers.get(kind, dict)()}
+
+    def _guard(self) -> Json:
+        """A Guard; most open with time."""
+        condition = self.parts.condition()
+        if self.parts.one_in(3):
+            return {"allow": condition}
+        old = {"condition_type": "Age", "operator": ">=", "quantity": self.parts.whole(1, 30), "unit": "months"}
+        return {"allow": {"condition_type": "Or", "conditions": [condition, old]}}
 
     # --- shared keys --------------------------------------------------------------------------------------------------
 
@@ -127,7 +135,7 @@ class States:
 
     def _encounter(self) -> Json:
         parts = self.parts
-        if parts.one_in(3):
+        if parts.one_in(5):
             return {"wellness": True}
         return {
             "encounter_class": parts.pick(CLASSES), "codes": parts.codes(), **self._reasoned(),
@@ -143,7 +151,9 @@ class States:
         levels = ("mild", "moderate", "severe", "none")
 
         def reaction() -> Json:
-            severities = [{"level": parts.pick(levels), "value": parts.pick((0.5, 0, 1))} for _ in range(parts.whole(1, 3))]
+            severities = [
+                {"level": parts.pick(levels), "value": parts.pick((0.5, 0, 1))} for _ in range(parts.whole(1, 3))
+            ]
             return {"reaction": parts.code(), "possible_severities": severities}
 
         return {**self._onset(), "reactions": [reaction() for _ in range(parts.whole(0, 2))]}

@@ -1,11 +1,12 @@
 """Hypothesis strategies: whole random module sets, with the people who run through them.
 
-Everything that GMF knows can come out, in small pools of names, so that modules meet: one code as a condition and as a drug, one
-state name in several files, one attribute with values of many kinds. Most cycles let time pass; some spin, and then every interpreter
-must stop at the same place.
+Everything that GMF knows can come out, in small pools of names, so that modules meet: one code as a condition and as a
+drug, one state name in several files, one attribute with values of many kinds. Most cycles let time pass; some spin,
+and then every interpreter must stop at the same place.
 """
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,8 @@ from trajsim.units import DAY_MS, ms_from_iso
 _TOP_KEYS = ("beta", "alpha", "Zeta")
 _SUB_KEYS = ("sub/one", "sub/two", "other/three")
 _BIRTHS = (
-    "2000-01-01", "1968-02-29", "1969-12-31T23:59:59.999", "1970-01-31", "2014-12-31", "2016-02-29T13:30:00", "1999-08-30",
+    "2000-01-01", "1968-02-29", "1969-12-31T23:59:59.999", "1970-01-31", "2014-12-31", "2016-02-29T13:30:00",
+    "1999-08-30",
     "2019-10-31", "1931-05-31", "2003-06-15T06:00:00",
 )  # fmt: skip
 _STEPS_DAYS = (7, 30, 1, 91, 10, 0.25)
@@ -94,6 +96,7 @@ class _Files:
         for name in sorted(STATE_NAMES, key=lambda _: parts.whole(0, 99))[:n_states]:
             names.append(name)
             types.append("CallSubmodule" if callees and parts.one_in(6) else parts.pick(STATE_TYPES))
+        self._end_visits(types)
         states: dict[str, Json] = {}
         for position, (name, kind) in enumerate(zip(names, types, strict=True)):
             if kind == "CallSubmodule":
@@ -107,6 +110,12 @@ class _Files:
         states["Again"] = {**again, "distributed_transition": [self._option(parts.pick(names)) for _ in range(3)]}
         states["End"] = {"type": "Terminal"}
         return {"name": f"Module {key}", "states": states}
+
+    def _end_visits(self, types: list[str]) -> None:
+        """Puts an EncounterEnd soon after most Encounters: a lock that is held for life stops everybody."""
+        for position in range(len(types) - 2):
+            if types[position] == "Encounter" and not self.parts.one_in(4):
+                types[position + self.parts.whole(1, 2)] = "EncounterEnd"
 
     def _lead_on(self, state: Json, position: int, names: Sequence[str], types: Sequence[str], table: str) -> None:
         """Adds the transition."""
@@ -146,7 +155,9 @@ class _Files:
         if form == 7:
             return {"distributed_transition": shares()}
         if form == 8:
-            return {"type_of_care_transition": {"ambulatory": target(), "emergency": target(), "telemedicine": target()}}
+            return {
+                "type_of_care_transition": {"ambulatory": target(), "emergency": target(), "telemedicine": target()}
+            }
         if form == 9:
             return self._lookup(sorted({target() for _ in range(3)}), table)
         complex_options = [
@@ -207,7 +218,7 @@ def draw_files(parts: Parts) -> tuple[dict[str, Json], dict[str, str]]:
 @st.composite
 def module_sets(draw: st.DrawFn) -> ModuleSet:
     """Sets of one to three top-level modules with their submodules and lookup tables."""
-    return load(*draw_files(Parts(draw)))
+    return load(*draw_files(_parts(draw)))
 
 
 def draw_cohort(parts: Parts) -> Cohort:
@@ -216,11 +227,15 @@ def draw_cohort(parts: Parts) -> Cohort:
     first_birth = ms_from_iso(parts.pick(_BIRTHS))
     birth = np.array([first_birth, first_birth + parts.pick((45, 0, 1, 400)) * DAY_MS][:n], dtype=np.int64)
     lived = [parts.pick((None, None, None, None, None, 1, 40, 400, 1_000)) for _ in range(n)]
-    death = [NEVER_MS if days is None else int(start) + days * DAY_MS + 5 for start, days in zip(birth, lived, strict=True)]
+    death = [
+        NEVER_MS if days is None else int(start) + days * DAY_MS + 5 for start, days in zip(birth, lived, strict=True)
+    ]
     columns = {
         "gender": AttributeColumn(kind="text", values=_indexes(parts, n, 2), categories=("F", "M")),
         "race": AttributeColumn(kind="text", values=_indexes(parts, n, 2), categories=("white", "black")),
-        "socioeconomic_category": AttributeColumn(kind="text", values=_indexes(parts, n, 2), categories=("High", "Low")),
+        "socioeconomic_category": AttributeColumn(
+            kind="text", values=_indexes(parts, n, 2), categories=("High", "Low")
+        ),
         "score": AttributeColumn(kind="number", values=np.array([parts.number() for _ in range(n)], dtype=np.float64)),
     }
     if parts.one_in(3):
@@ -255,8 +270,21 @@ def draw_options(parts: Parts, cohort: Cohort) -> SimulationOptions:
 
 @st.composite
 def scenarios(draw: st.DrawFn) -> Scenario:
-    """Whole runs: modules, patients, options."""
-    parts = Parts(draw)
+    """Whole runs: modules, patients, options. Failures shrink to a few states."""
+    return draw_scenario(_parts(draw))
+
+
+def seeded_scenarios() -> st.SearchStrategy[Scenario]:
+    """Whole runs out of a seed alone: they do not shrink, but are cheap, and choices are as likely as they read."""
+    return st.integers(0, 2**63 - 1).map(lambda seed: draw_scenario(Parts(random.Random(seed).randint)))
+
+
+def _parts(draw: st.DrawFn) -> Parts:
+    return Parts(lambda low, high: draw(st.integers(low, high)))
+
+
+def draw_scenario(parts: Parts) -> Scenario:
+    """A whole run."""
     files, table_files = draw_files(parts)
     cohort = draw_cohort(parts)
     return Scenario(

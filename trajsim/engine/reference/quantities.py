@@ -10,6 +10,8 @@ from trajsim.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, WEEK_MS
 
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 
+_MOST_MS = 9e15
+
 # unit -> (factor of the quantity, milliseconds of the whole unit it is truncated to)
 _REAL_UNITS = {
     "seconds": (1000.0, 1),
@@ -76,12 +78,18 @@ def age_decimal_years(birth_ms: int, time_ms: int) -> float:
 def real_time(quantity: float, unit: str | None) -> int:
     """Milliseconds of a real quantity: truncated toward zero in the next smaller unit."""
     factor, unit_ms = _REAL_UNITS[unit or ""]
-    return math.trunc(factor * quantity) * unit_ms
+    return _whole_ms(factor * quantity, unit_ms)
 
 
 def whole_time(quantity: float, unit: str | None) -> int:
     """Milliseconds of a sample that is truncated to whole units first."""
-    return math.trunc(quantity) * _WHOLE_UNITS[unit or ""]
+    return _whole_ms(quantity, _WHOLE_UNITS[unit or ""])
+
+
+def _whole_ms(units: float, unit_ms: int) -> int:
+    """Whole units as milliseconds; what is longer than the longest length counts as that."""
+    most = _MOST_MS / unit_ms
+    return math.trunc(min(max(units, -most), most)) * unit_ms
 
 
 def sample(distribution: Distribution, u: float) -> float:
