@@ -193,7 +193,8 @@ class Frames:
 
         Layout: counts of the three parts; then pairs (caller's waiting slot, callee's slot of the encounter name that
             bars it);
-        pairs (callee's waiting slot, caller's); pairs (callee's prior slot, caller's).
+        pairs (callee's waiting slot, caller's); pairs (callee's prior slot, caller's); pairs (callee's waiting slot,
+        callee's slot of the encounter name that bars it).
         """
         above, below = self.memory[caller], self.memory[callee]
         bars = [
@@ -203,7 +204,12 @@ class Frames:
         ]
         waiting = [(slot, above.pending[source]) for source, slot in below.pending.items() if source in above.pending]
         prior = [(slot, above.prior[name]) for name, slot in below.prior.items() if name in above.prior]
-        flat = [len(bars), len(waiting), len(prior)]
-        for pair in (*bars, *waiting, *prior):
+        own_bars = [
+            (below.pending[source], below.prior[self.target_of[source]])
+            for source in below.pending
+            if source in above.pending and self.target_of[source] in below.prior
+        ]
+        flat = [len(bars), len(waiting), len(prior), len(own_bars)]
+        for pair in (*bars, *waiting, *prior, *own_bars):
             flat.extend(pair)
         return flat

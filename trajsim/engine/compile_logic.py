@@ -4,6 +4,7 @@ And, Or and Not become jumps, so the evaluator is one loop without stack or recu
 At Least and At Most evaluate all their children, as Synthea does, and count in a register.
 """
 
+import math
 from collections.abc import Sequence
 
 from trajsim.engine.compile_heap import LONGEST_MS, Heap, compare_of, real_time
@@ -202,11 +203,9 @@ def guard_watch(heap: Heap, atoms: Sequence[Condition]) -> tuple[int, list[tuple
             case AttributeCondition():
                 mask |= heap.attribute_bit(heap.attribute(atom.attribute))
             case AgeCondition():
-                months = atom.quantity * (12 if atom.unit == "years" else 1)
-                per_unit = 12 if atom.unit == "years" else 1
-                for edge in (months, months + per_unit):
-                    instants.append((int(Threshold.AGE_MONTHS), int(-(-edge // 1))))
-                poll = poll or months != int(months)
+                months_per_unit = 12 if atom.unit == "years" else 1
+                for edge in (math.ceil(atom.quantity), math.floor(atom.quantity) + 1):  # of whole units
+                    instants.append((int(Threshold.AGE_MONTHS), edge * months_per_unit))
             case DateCondition(year=int(year)):
                 years = [y for y in (year, year + 1) if _FIRST_YEAR <= y <= _LAST_YEAR]
                 instants += [(int(Threshold.INSTANT), ms_from_iso(f"{y:04d}-01-01")) for y in years]

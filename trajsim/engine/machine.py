@@ -65,9 +65,15 @@ class Machine:
     """
 
     def __init__(
-        self, program: Program, options: SimulationOptions, *, logging: bool = False, rows: int = 1 << 16
+        self,
+        program: Program,
+        options: SimulationOptions,
+        *,
+        logging: bool = False,
+        rows: int = 1 << 16,
+        polling: bool = False,
     ) -> None:
-        """Makes the buffers."""
+        """Makes the buffers. A machine that is `polling` runs every module in every step: slower, the same lives."""
         self.program = program
         self.record = np.zeros(1, dtype=patient_dtype(program.capacity)).view(np.recarray)
         x = self.record[0]
@@ -77,6 +83,7 @@ class Machine:
         x.step = options.time_step_ms
         x.budget = options.step_budget
         x.logging = int(logging)
+        x.polling = int(polling)
         x.phase = -1
         rows = max(rows, 2 * int(program.header[0].max_rows))
         self.events = np.zeros(rows, dtype=EVENT_DTYPE).view(np.recarray)

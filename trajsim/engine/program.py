@@ -236,6 +236,7 @@ def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
             "block_wake",
             "block_mask",
             "poll",
+            "polling",
         )
     ]
     nested = [

@@ -33,7 +33,7 @@ def differing_rows(first: NDArray[np.void], second: NDArray[np.void], catalogue:
 def _row(row: np.void, index: int, catalogue: Catalogue) -> str:
     source = catalogue.sources[int(row["state"])]
     kind = EventKind(int(row["kind"])).name
-    return f"[{index}] {kind} of {source.module} {source.state!r} child {source.child}: {row.tolist()}"
+    return f"[{index}] {kind} of {source.module} {source.state!r} child {source.child}: {row.tolist()!r}"
 
 
 def life_or_fault(simulate: Callable[[], Life]) -> Life | Place:

@@ -167,10 +167,11 @@ class States:
 
     def _procedure(self) -> Json:
         parts = self.parts
-        span = {"low": parts.pick((10, 0, 2, -3, 0.5)), "unit": parts.pick(UNITS)}
+        low = parts.pick((10, 0, 2, -3, 0.5))
+        span = {"low": low, "high": low + parts.pick((0, 20)), "unit": parts.pick(UNITS)}
         ways: tuple[Callable[[], Json], ...] = (
             dict,
-            lambda: {"duration": {**span, "high": span["low"] + parts.pick((0, 20))}},
+            lambda: {"duration": span},
             lambda: {"distribution": parts.distribution(), "unit": parts.pick(_DAYS)},
         )
         return {"codes": parts.codes(), **self._reasoned(), **self._assigned(), **parts.pick(ways)()}

@@ -1,5 +1,7 @@
 """Compilation: hashes, decision graphs, what frames remember, lookup grids, expressions."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -26,7 +28,7 @@ from trajsim.gmf.model import (
 from trajsim.testing.modules import ASTHMA_JSON
 from trajsim.testing.strategies import load, module_sets
 
-Json = dict[str, object]
+Json = dict[str, Any]
 YES, NO = ConstantCondition(value=True), ConstantCondition(value=False)
 
 

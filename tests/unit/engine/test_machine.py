@@ -1,5 +1,7 @@
 """The machine that runs a program: buffers that grow in the middle of a life, and faults that say where."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from trajsim.testing.modules import ASTHMA_JSON
 from trajsim.testing.strategies import load
 from trajsim.units import DAY_MS, ms_from_iso
 
-Json = dict[str, object]
+Json = dict[str, Any]
 BIRTH_MS = ms_from_iso("1999-12-31")
 OPTIONS = SimulationOptions(seed=7, end_ms=BIRTH_MS + 900 * DAY_MS)
 

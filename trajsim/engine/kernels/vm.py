@@ -121,12 +121,16 @@ def merge(h, Z, x, base):
     """Hands a finished submodule's memory to its caller, as newer than all that the caller remembers."""
     w = x.w
     bars, waiting, prior = Z[base], Z[base + 1], Z[base + 2]
-    at = base + 3
+    at = base + 4
     for k in range(bars):
         if w[h.w_prior_seq + Z[at + 2 * k + 1]] != 0:
             w[h.w_pending + Z[at + 2 * k]] = 0
     first = at + 2 * bars
     n = waiting + prior
+    last = first + 2 * n
+    for k in range(Z[base + 3]):  # a state of the encounter's name, visited after the onset, bars it for the caller
+        if w[h.w_prior_seq + Z[last + 2 * k + 1]] > w[h.w_pending + Z[last + 2 * k]]:
+            w[h.w_pending + Z[last + 2 * k]] = 0
     floor = np.int64(0)
     for _ in range(n):
         best = -1
@@ -322,7 +326,7 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
     if x.resume == 0:
         x.sp = -1
         x.spent = 0
-        x.poll = 0
+        x.poll = x.polling
         wait(x, np.int64(NEVER), np.int64(0))
         if not push(h, S, Z, x, L, Z[h.z_module_file + m], m, now, stream):
             x.w[h.w_done + m] = 1
