@@ -69,7 +69,7 @@ def is_warm() -> bool:
 
 def jit(function: Kernel) -> Kernel:
     """Compiles a kernel on first use, without reference counting, without the interpreter lock, cached on disk."""
-    return _compiled(function, inline=False)
+    return _compiled(function)
 
 
 def inline_jit(function: Kernel) -> Kernel:
@@ -78,11 +78,19 @@ def inline_jit(function: Kernel) -> Kernel:
     A kernel takes a dozen arrays, each of seven words; a call that the compiler does not inline spends more time on
     them than on its work.
     """
-    return _compiled(function, inline=True)
+    return _compiled(function, forceinline=True)
 
 
-def _compiled(function: Kernel, *, inline: bool) -> Kernel:
-    options = _OPTIONS | {"forceinline": True} if inline else _OPTIONS
+def splice_jit(function: Kernel) -> Kernel:
+    """The same for a large function with one caller: it is pasted into it before types are inferred.
+
+    Otherwise the compiler optimises it twice, alone and inside its caller, and so on for every level of calls.
+    """
+    return _compiled(function, inline="always")
+
+
+def _compiled(function: Kernel, **more: Any) -> Kernel:  # noqa: ANN401 - options of Numba
+    options = _OPTIONS | more
     folder = cache_folder()
     if folder is None:
         return _kernel(numba.njit(**options)(function))

@@ -36,7 +36,7 @@ from trajsim.engine.kernels.states import clinical, encounter, procedure, wellne
 from trajsim.engine.kernels.transitions import choose
 from trajsim.engine.opcodes import ExitStatus, Log, Opcode, Threshold
 from trajsim.engine.program import STACK_DEPTH
-from trajsim.streams.jit import inline_jit, jit
+from trajsim.streams.jit import inline_jit, jit, splice_jit
 
 DONE = int(ExitStatus.DONE)
 FULL = int(ExitStatus.FULL)
@@ -318,7 +318,7 @@ def finish_call(h, S, Z, x, L, caller, callee, t, stream):
     x.exit = left
 
 
-@inline_jit
+@splice_jit
 def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
     """One step of a top-level module (`Module.process`); returns a status."""
     stream = m + FIRST_MODULE_STREAM
@@ -394,7 +394,7 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
     return DONE
 
 
-@inline_jit
+@splice_jit
 def step(h, S, O, N, T, Z, D, x, E, C, L):
     """The modules of one grid point that have something to do, in order; returns a status."""
     t = x.t
@@ -458,7 +458,7 @@ def close_held(h, x, E, C, klass, stop):
         close_encounter(h, x, E, C, klass, stop, -1, np.int64(E[x.e0 + C[k].event].module))
 
 
-@jit
+@splice_jit
 def live(h, S, O, N, T, Z, D, x, E, C, L):
     """Runs a life until it is over or something must be done outside; returns a status."""
     while x.phase != 2:
