@@ -168,6 +168,7 @@ class _Linker:
         words = {
             "w_draws": n_streams, "w_ordinals": n_streams, "w_done": len(top), "w_wake": len(top), "w_mask": len(top),
             "w_flag": len(top), "w_current": n_files, "w_due": n_files, "w_exit": n_files, "w_ran": n_files,
+            "w_earliest": n_files,
             "w_prior_seq": frames.n_prior, "w_prior_exit": frames.n_prior, "w_pending": frames.n_pending,
             "w_attribute": len(heap.attributes), "w_present": texts, "w_present_name": texts, "w_present_seq": texts,
             "w_chronic": texts, "w_chronic_name": texts, "w_resolved": int(h.n_symptom_slots), "w_sign": len(heap.signs),

@@ -1,7 +1,7 @@
 """Expressions compiled to a flat postfix program in the heaps.
 
-An instruction is two integers: what to do, and its argument. `if`, `and` and `or` become jumps, so that what a life does not
-need is not read (a read of a vital sign counts), in the same order as the tree is evaluated.
+An instruction is two integers: what to do, and its argument. `if`, `and` and `or` become jumps, so that what a life
+does not need is not read (a read of a vital sign counts), in the same order as the tree is evaluated.
 """
 
 from trajsim.engine.compile_heap import Heap

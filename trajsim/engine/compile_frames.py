@@ -191,8 +191,8 @@ class Frames:
     def merge_list(self, caller: int, callee: int) -> list[int]:
         """What a finished call hands to its caller, as integers for the heap.
 
-        Layout: counts of the three parts; then pairs (caller's waiting slot, callee's slot of the encounter name that
-            bars it);
+        Layout: counts of the four parts; whether the callee may hold states that are older than the caller's, because
+        another module began it; then pairs (caller's waiting slot, callee's slot of the encounter name that bars it);
         pairs (callee's waiting slot, caller's); pairs (callee's prior slot, caller's); pairs (callee's waiting slot,
         callee's slot of the encounter name that bars it).
         """
@@ -209,7 +209,8 @@ class Frames:
             for source in below.pending
             if source in above.pending and self.target_of[source] in below.prior
         ]
-        flat = [len(bars), len(waiting), len(prior), len(own_bars)]
+        is_older = any(self.is_shared(inner) for inner in self.reach[callee])
+        flat = [len(bars), len(waiting), len(prior), len(own_bars), int(is_older)]
         for pair in (*bars, *waiting, *prior, *own_bars):
             flat.extend(pair)
         return flat

@@ -29,6 +29,7 @@ _DRAWS = {
     "EXPONENTIAL": Draw.EXPONENTIAL,
     "TRIANGULAR": Draw.TRIANGULAR,
 }
+MOST_DECIMALS = 15  # docs/draws.md, section 2
 _TELEMEDICINE = {"none": 0, "possible": 1, "always": 2}
 
 Row = np.record
@@ -220,7 +221,7 @@ class StateCompiler:
         """A range whose `decimals` count (Observation and SetAttribute alone)."""
         self._draw(row, None, span, None)
         if span.decimals is not None:
-            row.decimals = span.decimals
+            row.decimals = min(max(span.decimals, 0), MOST_DECIMALS)
 
     def _distribution(self, row: Row, law: gmf.Distribution) -> None:
         row.dk = _DRAWS[law.kind]

@@ -46,6 +46,7 @@ HEADER_DTYPE = np.dtype(
             "w_due",
             "w_exit",
             "w_ran",
+            "w_earliest",
             "w_prior_seq",
             "w_prior_exit",
             "w_pending",

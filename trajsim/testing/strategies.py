@@ -34,7 +34,7 @@ _BIRTHS = (
     "2019-10-31", "1931-05-31", "2003-06-15T06:00:00",
 )  # fmt: skip
 _STEPS_DAYS = (7, 30, 1, 91, 10, 0.25)
-_MOST_STEPS = 160
+_MOST_STEPS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,7 +264,7 @@ def draw_options(parts: Parts, cohort: Cohort) -> SimulationOptions:
         seed=parts.pick((7, 0, 2**64 - 1, 123_456_789_012)),
         end_ms=int(cohort.birth_ms.min()) + steps * step - parts.pick((0, 1, step // 2)),
         time_step_ms=step,
-        step_budget=parts.pick((300, 40)),
+        step_budget=parts.pick((150, 40)),
     )
 
 

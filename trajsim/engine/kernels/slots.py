@@ -99,7 +99,7 @@ def power_of_ten(n):
 def round_half_away(v, decimals):
     """Rounds to decimals, half away from zero."""
     p = power_of_ten(decimals)
-    r = math.floor(math.fabs(v) * p + 0.5) / p
+    r = np.floor(math.fabs(v) * p + 0.5) / p
     return -r if v < 0.0 else r
 
 
@@ -134,7 +134,7 @@ def law(s, u):
     elif k == TRIANGULAR:
         v = triangular(s.p0, s.p1, s.p2, u)
     if s.rounds != 0:
-        v = math.floor(v + 0.5)
+        v = np.floor(v + 0.5)
     return v
 
 
@@ -219,4 +219,4 @@ def read_sign(h, S, Z, x, sign, t, stream):
         u = keyed_uniform(x.seed_low, x.seed_high, x.patient_low, x.patient_high, key)
         v = law(S[w[h.w_sign_state + sign]], u)
     p = power_of_ten(Z[h.z_sign_decimals + sign])
-    return math.floor(v * p + 0.5) / p, True
+    return np.floor(v * p + 0.5) / p, True

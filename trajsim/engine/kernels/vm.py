@@ -112,6 +112,7 @@ def create(h, S, Z, x, L, file, stream):
         x.w[h.w_prior_seq + k] = 0
     for k in range(Z[h.z_file_pending + 2 * file], Z[h.z_file_pending + 2 * file + 1]):
         x.w[h.w_pending + k] = 0
+    x.w[h.w_earliest + file] = NEVER
     visit(x, L, LOG_CREATE, file, -1, 0, stream)
     enter(h, S, x, L, file, Z[h.z_file_initial + file], stream)
 
@@ -121,7 +122,7 @@ def merge(h, Z, x, base):
     """Hands a finished submodule's memory to its caller, as newer than all that the caller remembers."""
     w = x.w
     bars, waiting, prior = Z[base], Z[base + 1], Z[base + 2]
-    at = base + 4
+    at = base + 5
     for k in range(bars):
         if w[h.w_prior_seq + Z[at + 2 * k + 1]] != 0:
             w[h.w_pending + Z[at + 2 * k]] = 0
@@ -151,6 +152,17 @@ def merge(h, Z, x, base):
         else:
             w[h.w_prior_seq + target] = x.seq
             w[h.w_prior_exit + target] = w[h.w_prior_exit + source]
+
+
+@jit
+def bound_exits(h, Z, x, file, earliest):
+    """What lies behind a state that was left at `earliest` is, for a window of time, left then at the latest."""
+    w = x.w
+    if earliest < w[h.w_earliest + file]:
+        w[h.w_earliest + file] = earliest
+    for k in range(Z[h.z_file_prior + 2 * file], Z[h.z_file_prior + 2 * file + 1]):
+        if w[h.w_prior_exit + k] > earliest:
+            w[h.w_prior_exit + k] = earliest
 
 
 @inline_jit
@@ -292,6 +304,8 @@ def push(h, S, Z, x, L, file, m, t, stream):
 def finish(h, S, O, N, T, Z, D, x, E, L, state, file, exit_time, t, stream):
     """A state is over: notes its exit, chooses and enters its successor."""
     x.w[h.w_exit + file] = exit_time
+    if exit_time < x.w[h.w_earliest + file]:
+        x.w[h.w_earliest + file] = exit_time
     prior = S[state].prior
     if prior >= 0:
         x.w[h.w_prior_exit + prior] = exit_time
@@ -306,6 +320,8 @@ def finish_call(h, S, Z, x, L, caller, callee, t, stream):
     left = x.w[h.w_exit + callee]
     if left == UNSET:
         left = t
+    if Z[S[state].b + 4] != 0:
+        bound_exits(h, Z, x, caller, min(left, x.w[h.w_earliest + callee]))
     merge(h, Z, x, S[state].b)
     x.w[h.w_current + callee] = -1
     prior = S[state].prior

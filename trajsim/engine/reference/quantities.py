@@ -11,6 +11,7 @@ from trajsim.units import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS, WEEK_MS
 _EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 
 _MOST_MS = 9e15
+_MOST_DECIMALS = 15
 
 # unit -> (factor of the quantity, milliseconds of the whole unit it is truncated to)
 _REAL_UNITS = {
@@ -121,7 +122,7 @@ def round_half_away(value: float, decimals: int | None) -> float:
     """Rounds half away from zero; None leaves the value as it is."""
     if decimals is None:
         return value
-    scale = 10.0**decimals
+    scale = 10.0 ** min(max(decimals, 0), _MOST_DECIMALS)
     return math.copysign(float(math.floor(abs(value) * scale + 0.5)) / scale, value)
 
 
