@@ -16,7 +16,6 @@ VERBS: Mapping[str, str] = {
     "ingest": "real visits to event sequences",
     "lint-data": "checks of anyone's data",
     "load": "upload into a FHIR server",
-    "parity": "our rates against a reference",
     "recruit": "trial scenarios",
     "score": "a model on any visits",
     "validate": "the FHIR gate",
@@ -39,6 +38,7 @@ _OPTIONS: Mapping[str, str] = {
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "generate": _OPTIONS,
     "trace": _OPTIONS,
+    "parity": {name: _OPTIONS[name] for name in ("--lifecycle", "--population")},
     "export": {name: _OPTIONS[name] for name in ("--bundle", "--bundle-size", "--claims", "--compress", "--us-core")},
 }
 

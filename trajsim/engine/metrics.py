@@ -6,6 +6,7 @@ Source: the layout is that of the reference results of Synthea, one object a mod
 import threading
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajsim.engine.kernels.metrics import count_visits
 from trajsim.engine.machine import Machine
@@ -27,6 +28,7 @@ class StateMetrics:
         self._lock = threading.Lock()
         self._counts = np.zeros((n, 3), np.int64)
         self._days = np.zeros((n, 2), np.int64)
+        self._squares = np.zeros(n, np.int64)
         successors = [self._successors(position) for position in range(n)]
         self._ranges = np.r_[0, np.cumsum([len(each) for each in successors])].astype(np.int64)
         self._targets = np.array([target for each in successors for target in each], np.int64)
@@ -56,14 +58,19 @@ class StateMetrics:
         """Adds the patient whose visit log a machine holds."""
         del patient
         with self._lock:
+            before = self._counts[:, 0].copy()
             count_visits(
                 self._program.states, machine.log, int(machine.record[0].n_log), self._counts, self._days, self._seen,
                 self._frames, self._ranges, self._targets, self._taken,
             )  # fmt: skip
+            self._squares += (self._counts[:, 0] - before) ** 2
 
     def to_bytes(self) -> bytes:
         """The counters of a finished piece of work, to be added elsewhere (a resumed run, another thread)."""
-        return b"".join(array.tobytes() for array in (self._counts, self._days, self._taken))
+        return b"".join(array.tobytes() for array in self._arrays())
+
+    def _arrays(self) -> tuple[NDArray[np.int64], ...]:
+        return self._counts, self._days, self._squares, self._taken
 
     def add_bytes(self, data: bytes) -> None:
         """Adds the counters of another piece of work on the same program.
@@ -71,7 +78,7 @@ class StateMetrics:
         Raises:
             DataFileError: They belong to another program.
         """
-        arrays = (self._counts, self._days, self._taken)
+        arrays = self._arrays()
         if len(data) != sum(array.nbytes for array in arrays):
             msg = f"state metrics of {len(data)} bytes do not fit these modules"
             raise DataFileError(msg)
@@ -82,7 +89,11 @@ class StateMetrics:
                 offset += array.nbytes
 
     def to_json(self) -> dict[str, dict[str, StateCounts]]:
-        """By module file and state: entered, persons, still_there, mean_days, to."""
+        """By module file and state: entered, persons, still_there, mean_days, sum_sq_per_person, to.
+
+        The sum over persons of their squared number of entries gives the variance between persons, which the
+        reference's layout lacks.
+        """
         sources = self._program.catalogue.sources
         result: dict[str, dict[str, StateCounts]] = {}
         for position in np.flatnonzero(self._counts[:, 0]):
@@ -96,6 +107,7 @@ class StateMetrics:
                 "persons": persons,
                 "still_there": still,
                 "mean_days": round(spent / left / DAY_MS, 4) if left else None,
+                "sum_sq_per_person": int(self._squares[position]),
                 "to": dict(sorted(leads.items())),
             }
         return {module: dict(sorted(states.items())) for module, states in sorted(result.items())}

@@ -1,6 +1,6 @@
 """Records as Parquet: a folder a table, a file a shard."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -69,6 +69,21 @@ def read_parquet(directory: Path) -> Records:
     Raises:
         DataFileError: There is no such folder, a file is missing or not Parquet, or a table does not fit the schema.
     """
+    return concat(list(read_parquet_shards(directory)))
+
+
+def read_parquet_shards(directory: Path) -> Iterator[Records]:
+    """Reads what `write_parquet` wrote, one shard after the other, so that large runs fit into memory.
+
+    Args:
+        directory: Folder of all tables, ``out/parquet``.
+
+    Yields:
+        The Records of each shard, in order.
+
+    Raises:
+        DataFileError: There is no such folder, a file is missing or not Parquet, or a table does not fit the schema.
+    """
     parts = {name: sorted((directory / name).glob("part-*.parquet")) for name in TABLE_NAMES}
     shards = {name: [path.name for path in paths] for name, paths in parts.items()}
     if not shards["patients"]:
@@ -81,10 +96,8 @@ def read_parquet(directory: Path) -> Records:
             raise DataFileError(
                 msg, hint="the folder was copied in part, or a run was stopped: run the same command again"
             )
-    whole = [
-        Records({name: _read_part(name, parts[name][k]) for name in TABLE_NAMES}) for k in range(len(parts["patients"]))
-    ]
-    return concat(whole)
+    for number in range(len(parts["patients"])):
+        yield Records({name: _read_part(name, parts[name][number]) for name in TABLE_NAMES})
 
 
 def _read_part(name: str, path: Path) -> pa.Table:

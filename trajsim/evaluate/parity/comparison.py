@@ -203,12 +203,26 @@ def _state_gates(comparisons: Sequence[Comparison]) -> list[Gate]:
         Gate(
             name="transitions not rejected",
             about="share of these states whose transitions a chi-square test at p = 0.001 does not reject",
-            value=_share(sum(each.p >= TRANSITION_P for each in moves), len(moves)),
+            value=_share(len(entered) - sum(each.p < TRANSITION_P for each in moves), len(entered)),
+            limit=STATES_WITHIN,
+            is_minimum=True,
+            n=len(entered),
+        ),
+        Gate(
+            name="branching states not rejected",
+            about="the same of states with a choice alone, if all moves of one person were alike (p of the last column)",
+            value=_share(len(moves) - sum(_clustered_p(each) < TRANSITION_P for each in moves), len(moves)),
             limit=STATES_WITHIN,
             is_minimum=True,
             n=len(moves),
         ),
     ]
+
+
+def _clustered_p(each: Comparison) -> float:
+    p = each.detail["p_if_persons_repeat"]
+    assert isinstance(p, float)
+    return p
 
 
 def _median_gate(comparisons: Sequence[Comparison]) -> Gate:

@@ -1,7 +1,7 @@
 """States: how often each is entered, and where it leads: a disagreement is localised to one state of one module.
 
-State metrics hold totals, not persons, so the variance between persons comes from the rows that states wrote: exactly
-for a state that writes a fixed number of rows an entry, and for the others from such a state of the same module with
+The variance between persons comes from our metrics, where they hold the sum over persons of squared entries
+(``sum_sq_per_person``). Where they do not, it comes from the rows that states wrote: exactly for a state that writes a fixed number of rows an entry, and for the others from such a state of the same module with
 the closest number of entries, by the law of thinning: if each entry of A leads to B with chance c, the excess of the
 variance of B over its mean, relative to the mean, is c times that of A. Where no such state is near, those who enter it
 are taken to do so a geometric number of times.
@@ -30,11 +30,15 @@ StateRows = Mapping[tuple[str, str], tuple[int, int, int]]
 
 
 @dataclass(frozen=True)
-class _Written:
+class _Known:
     """A state whose entries are known person by person."""
 
     mean: float
     excess: float  # variance / mean - 1
+
+    def variance(self, mean: float) -> float:
+        """Of a state with another mean, by thinning."""
+        return mean * (1.0 + self.excess * mean / self.mean)
 
 
 def compare_states(
@@ -54,12 +58,12 @@ def compare_states(
     """
     for module in sorted({*ours, *theirs}):
         left, right = ours.get(module, {}), theirs.get(module, {})
-        written = dict(_written_states(module, left, state_rows, n_ours))
+        known = dict(_known_states(module, left, state_rows, n_ours))
         for state in sorted({*left, *right}):
             a, b = left.get(state, {}), right.get(state, {})
             # What Java entered often, and what we enter often and it does not.
             if max(_count(b, "entered"), _count(a, "entered") * n_theirs / max(n_ours, 1)) >= LEAST_ENTERED:
-                yield _entered(module, state, a, b, written, n_ours, n_theirs)
+                yield _entered(module, state, a, b, known, n_ours, n_theirs)
             if a and b:
                 yield from _transitions(module, state, a, b)
 
@@ -69,52 +73,58 @@ def _count(entry: Mapping[str, object], name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _written_states(
+def _known_states(
     module: str, states: Mapping[str, Mapping[str, object]], rows: StateRows, n_persons: int
-) -> Iterator[tuple[str, _Written]]:
-    """States that wrote the same number of rows at every entry."""
+) -> Iterator[tuple[str, _Known]]:
+    """States whose entries are known person by person: counted so, or with the same number of rows at every entry."""
     for state, entry in states.items():
-        n_rows, squares, _ = rows.get((module, state), (0, 0, 0))
         entered = _count(entry, "entered")
-        if entered and n_rows and n_rows % entered == 0:
-            per_entry = n_rows // entered
-            mean = entered / n_persons
-            variance = squares / per_entry**2 / n_persons - mean**2
-            yield state, _Written(mean, variance / mean - 1.0)
+        n_rows, squares, _ = rows.get((module, state), (0, 0, 0))
+        if not entered:
+            continue
+        mean = entered / n_persons
+        if "sum_sq_per_person" in entry:
+            second = _count(entry, "sum_sq_per_person") / n_persons
+        elif n_rows and n_rows % entered == 0:
+            second = squares / (n_rows // entered) ** 2 / n_persons
+        else:
+            continue
+        yield state, _Known(mean, (second - mean**2) / mean - 1.0)
 
 
-def entry_variance(mean: float, share: float, state: str, written: Mapping[str, _Written]) -> float:
+def entry_variance(mean: float, share: float | None, state: str, known: Mapping[str, _Known]) -> float:
     """Variance between persons of the entries of a state.
 
     Args:
         mean: Entries per person, both sides together.
-        share: Persons that entered it, as a share of all (calls, in a submodule).
+        share: Persons that entered it, as a share of all; None in a submodule, whose metrics count calls.
         state: Its name.
-        written: States of the module whose variance is known.
+        known: States of the module whose variance is known.
     """
     if mean <= 0.0:
         return 0.0
+    if state in known:
+        return max(known[state].variance(mean), 0.0)
+    near = [each for each in known.values() if abs(math.log(each.mean / mean)) <= _NEAR]
+    thinned = min(near, key=lambda each: abs(math.log(each.mean / mean))).variance(mean) if near else 0.0
+    if share is None:
+        return thinned if thinned > 0.0 else mean + mean**2  # a geometric number from 0
     often = max(mean / max(share, 1e-12), 1.0)  # entries of one who enters it at all
-    if state in written:
-        source = written[state]
-        return max(mean * (1.0 + source.excess * mean / source.mean), 0.0)
-    alike = mean * max(often - mean, 0.0)  # all who enter it do so equally often
-    near = [each for each in written.values() if abs(math.log(each.mean / mean)) <= _NEAR]
-    if often <= 1.0 or not near:
-        return max(alike, mean * (2.0 * often - 1.0) - mean**2)  # a geometric number; once at most: a share
-    source = min(near, key=lambda each: abs(math.log(each.mean / mean)))
-    return max(alike, mean * (1.0 + source.excess * mean / source.mean))
+    alike = mean * max(often - mean, 0.0)  # all who enter it do so equally often: exact for once in a life
+    if often <= 1.0 or thinned <= 0.0:
+        return max(alike, mean * (2.0 * often - 1.0) - mean**2)  # a geometric number from 1
+    return max(alike, thinned)
 
 
 def _entered(
-    module: str, state: str, a: Mapping[str, object], b: Mapping[str, object], written: Mapping[str, _Written],
+    module: str, state: str, a: Mapping[str, object], b: Mapping[str, object], known: Mapping[str, _Known],
     n_ours: int, n_theirs: int,
 ) -> Comparison:  # fmt: skip
     entered = _count(a, "entered"), _count(b, "entered")
     rates = entered[0] / max(n_ours, 1), entered[1] / max(n_theirs, 1)
     n = max(n_ours + n_theirs, 1)
-    share = (_count(a, "persons") + _count(b, "persons")) / n
-    variance = entry_variance(sum(entered) / n, share, state, written)
+    share = None if "/" in module else (_count(a, "persons") + _count(b, "persons")) / n
+    variance = entry_variance(sum(entered) / n, share, state, known)
     z, _ = pooled_z(
         np.array([rates[0]]), np.array([rates[1]]), np.array([variance]), np.array([float(n_ours)]),
         np.array([float(n_theirs)]),
@@ -146,8 +156,10 @@ def _transitions(module: str, state: str, a: Mapping[str, object], b: Mapping[st
     if degrees == 0:
         return
     # Moves of one person may all be the same (who smokes answers so at every visit). The most that this can widen the
-    # statistic is the number of moves a person.
+    # statistic is the number of moves a person, weighted by itself.
     a_person = max(1.0, n_ours / max(_count(a, "persons"), 1), n_theirs / max(_count(b, "persons"), 1))
+    if "sum_sq_per_person" in a:
+        a_person = max(1.0, _count(a, "sum_sq_per_person") / max(_count(a, "entered"), 1))
     shifts = {
         name: ours.get(name, 0) / n_ours - theirs.get(name, 0) / n_theirs for name in sorted({*ours, *theirs})
     }
