@@ -106,13 +106,15 @@ def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
 
 
 def _badness(each: Comparison) -> tuple[float, float, str]:
-    size = abs(each.z) if each.z is not None else _chi_square(each)
-    return (-size, each.p, each.label)
+    if each.z is None:
+        return (each.p, -_number(each, "chi_square"), each.label)
+    return (-abs(each.z), each.p, each.label)
 
 
-def _chi_square(each: Comparison) -> float:
-    value = each.detail.get("chi_square", 0.0)
-    return value if isinstance(value, float) else 0.0
+def _number(each: Comparison, name: str) -> float:
+    value = each.detail[name]
+    assert isinstance(value, float)
+    return value
 
 
 def agreement_by_kind(
@@ -203,26 +205,20 @@ def _state_gates(comparisons: Sequence[Comparison]) -> list[Gate]:
         Gate(
             name="transitions not rejected",
             about="share of these states whose transitions a chi-square test at p = 0.001 does not reject",
-            value=_share(len(entered) - sum(each.p < TRANSITION_P for each in moves), len(entered)),
+            value=_share(len(entered) - sum(_number(each, "p_if_moves_independent") < TRANSITION_P for each in moves), len(entered)),
             limit=STATES_WITHIN,
             is_minimum=True,
             n=len(entered),
         ),
         Gate(
             name="branching states not rejected",
-            about="the same of states with a choice alone, if all moves of one person were alike (p of the last column)",
-            value=_share(len(moves) - sum(_clustered_p(each) < TRANSITION_P for each in moves), len(moves)),
+            about="the same of the states alone that have a choice, as if all moves of one person were alike",
+            value=_share(len(moves) - sum(each.p < TRANSITION_P for each in moves), len(moves)),
             limit=STATES_WITHIN,
             is_minimum=True,
             n=len(moves),
         ),
     ]
-
-
-def _clustered_p(each: Comparison) -> float:
-    p = each.detail["p_if_persons_repeat"]
-    assert isinstance(p, float)
-    return p
 
 
 def _median_gate(comparisons: Sequence[Comparison]) -> Gate:

@@ -19,6 +19,9 @@ from trajsim.evaluate.parity.statistics import Floats, person_variance, pooled_z
 from trajsim.evaluate.parity.tally import KINDS, Sample, Tally
 
 LEAST_PERSONS = 20
+"""Persons on each side from which on values are compared; counted as if all had equally many values."""
+LEAST_IN_TAIL = 5.0
+"""Of these persons, how many must lie beyond a quantile for it to be tested."""
 LEAST_VALUES = 50
 GATED_VALUES = 1000
 """Values on each side from which on a median counts for the gate."""
@@ -49,7 +52,7 @@ class Quantiles:
 class QuantileTest:
     """One group of ours against the reference's quantiles: z by level (positive: ours are higher)."""
 
-    z: tuple[float, ...]
+    z: Mapping[float, float]
     median: float
     n: int
     persons: int
@@ -90,20 +93,36 @@ def _quantile_test(
     a_person = np.diff(np.r_[first, len(person)]).astype(np.float64)
     n_persons = len(first)
     their_persons = target.persons if target.persons is not None else n_persons * n_theirs / max(n_ours, 1)
-    if min(n_persons, their_persons) < LEAST_PERSONS or min(len(value), target.n) < LEAST_VALUES:
+    # Some have many more values than others; persons of equal weight would be fewer. Theirs are taken to be like ours.
+    effective = len(value) ** 2 / float((a_person**2).sum()) * min(1.0, their_persons / n_persons)
+    if effective < LEAST_PERSONS or min(len(value), target.n) < LEAST_VALUES:
         return None
-    z = []
+    z: dict[float, float] = {}
     for level, quantile in zip(target.levels, target.values, strict=True):
+        if min(level, 1.0 - level) * effective < LEAST_IN_TAIL:
+            continue
         slack = abs(quantile) * _ROUNDING
         below, upto = value < quantile - slack, value <= quantile + slack
         share = float(np.clip(level, below.mean(), upto.mean()))
         inside = (below if share > level else upto).astype(np.float64)
         pooled = (share * n_persons + level * their_persons) / (n_persons + their_persons)
-        spread = np.add.reduceat(inside, first) - pooled * a_person
-        variance = float((spread**2).sum()) / len(value) ** 2
+        variance = pooled * (1.0 - pooled) / len(value) * _design_effect(inside, first, a_person)
         error = np.sqrt(variance * (1.0 + n_persons / their_persons))
-        z.append(float(safe_divide(np.array([level - share]), np.array([error]))[0]))
-    return QuantileTest(tuple(z), float(np.median(value)), len(value), n_persons)
+        z[level] = float(safe_divide(np.array([level - share]), np.array([error]))[0])
+    return QuantileTest(z, float(np.median(value)), len(value), n_persons)
+
+
+def _design_effect(inside: Floats, first: NDArray[np.int64], a_person: Floats) -> float:
+    """By how much values of one person are alike: variance of a share between persons over that of single values.
+
+    At least 1, at most what it were if all values of a person lay on the same side.
+    """
+    most = float((a_person**2).sum() / a_person.sum())
+    own = float(inside.mean())
+    if own in (0.0, 1.0):
+        return most
+    spread = np.add.reduceat(inside, first) - own * a_person
+    return float(np.clip((spread**2).sum() / (a_person.sum() * own * (1.0 - own)), 1.0, most))
 
 
 def _quantile_comparison(
@@ -111,7 +130,7 @@ def _quantile_comparison(
 ) -> Comparison:
     """The median, with the p of the worst of all quantiles (Bonferroni)."""
     middle = list(target.levels).index(0.5)
-    p = two_sided_p(np.array(test.z))
+    p = two_sided_p(np.array(list(test.z.values())))
     return Comparison(
         level=level,
         measure=measure,
@@ -121,11 +140,11 @@ def _quantile_comparison(
         theirs=float(target.values[middle]),
         n_ours=test.n,
         n_theirs=target.n,
-        z=test.z[middle],
+        z=test.z[0.5],
         p=float(min(1.0, p.min() * len(p))),
         effect=relative(test.median, float(target.values[middle])),
         is_gated=min(test.n, target.n) >= GATED_VALUES,
-        detail={"z_of_quantiles": dict(zip([f"{each:g}" for each in target.levels], test.z, strict=True))},
+        detail={"z_of_quantiles": {f"{level:g}": z for level, z in test.z.items()}},
     )
 
 
