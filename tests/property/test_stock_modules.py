@@ -27,9 +27,7 @@ N_NIGHTLY = 200
 
 
 def _cohort(n: int, *, age_low: int = 0, age_high: int = 110) -> Cohort:
-    population = PopulationOptions(
-        end_ms=OPTIONS.end_ms, age_low=age_low, age_high=age_high, mortality="life-table"
-    )
+    population = PopulationOptions(end_ms=OPTIONS.end_ms, age_low=age_low, age_high=age_high, mortality="life-table")
     return build_cohort(population, first_patient=0, n_patients=n, seed=OPTIONS.seed)
 
 

@@ -1,7 +1,7 @@
 """Modules compiled to a program: the flat tables that the virtual machine runs.
 
-Compilation decides nothing about meaning; it gives names their slots, turns conditions into jumps and quantities into units of
-time. The order is fixed, so that the same modules give the same program.
+Compilation decides nothing about meaning; it gives names their slots, turns conditions into jumps and quantities into
+units of time. The order is fixed, so that the same modules give the same program.
 """
 
 from collections.abc import Iterable
@@ -28,7 +28,9 @@ from trajsim.streams.keys import stream_id
 _ROWS_SLACK = 64
 
 
-def compile_modules(modules: gmf.ModuleSet, *, texts: Iterable[str] = (), catalogue: Catalogue | None = None) -> Program:
+def compile_modules(
+    modules: gmf.ModuleSet, *, texts: Iterable[str] = (), catalogue: Catalogue | None = None
+) -> Program:
     """Compiles a set of modules.
 
     Args:
@@ -171,9 +173,9 @@ class _Linker:
             "w_earliest": n_files,
             "w_prior_seq": frames.n_prior, "w_prior_exit": frames.n_prior, "w_pending": frames.n_pending,
             "w_attribute": len(heap.attributes), "w_present": texts, "w_present_name": texts, "w_present_seq": texts,
-            "w_chronic": texts, "w_chronic_name": texts, "w_resolved": int(h.n_symptom_slots), "w_sign": len(heap.signs),
-            "w_sign_state": len(heap.signs), "w_watched": heap.n_watched, "w_watched_tag": heap.n_watched,
-            "w_coerced": len(self.states) // 62 + 1,
+            "w_chronic": texts, "w_chronic_name": texts, "w_resolved": int(h.n_symptom_slots),
+            "w_sign": len(heap.signs), "w_sign_state": len(heap.signs), "w_watched": heap.n_watched,
+            "w_watched_tag": heap.n_watched, "w_coerced": len(self.states) // 62 + 1,
         }  # fmt: skip
         floats = {
             "f_attribute": len(heap.attributes), "f_symptom": int(h.n_symptom_slots), "f_sign": len(heap.signs),
@@ -268,5 +270,6 @@ def _capacity(words: int, floats: int) -> Capacity:
         if words <= capacity.words and floats <= capacity.floats:
             return capacity
     largest = CAPACITIES[-1]
-    msg = f"these modules need {words} words and {floats} floats a patient, more than {largest.words} and {largest.floats}"
+    most = f"{largest.words} and {largest.floats}"
+    msg = f"these modules need {words} words and {floats} floats a patient, more than {most}"
     raise CompileError(msg, hint="run fewer modules at once (--modules)")

@@ -45,9 +45,7 @@ _WHOLE = {
     "years": YEAR_MS,
 }
 
-_WHOLE_SIGNS = frozenset(
-    {"Systolic Blood Pressure", "Diastolic Blood Pressure", "Heart Rate", "Respiration Rate"}
-)
+_WHOLE_SIGNS = frozenset({"Systolic Blood Pressure", "Diastolic Blood Pressure", "Heart Rate", "Respiration Rate"})
 _TENTH_SIGNS = frozenset({"Height", "Weight"})
 
 # A write sets one of 61 bits of the dirty mask; two slots that share a bit only cost a needless test. The multipliers

@@ -107,9 +107,7 @@ class LogicCompiler:
                 return self._observation(atom, jt, jf)
             case VitalSignCondition():
                 sign = self.heap.sign(atom.vital_sign)
-                return node(
-                    Test.VITAL_SIGN, compare_of(atom.operator), a=sign, f=_number(atom.value), jt=jt, jf=jf
-                )
+                return node(Test.VITAL_SIGN, compare_of(atom.operator), a=sign, f=_number(atom.value), jt=jt, jf=jf)
             case ActiveCondition():
                 return self._active(atom, jt, jf)
             case PriorStateCondition():
@@ -204,8 +202,8 @@ def guard_watch(heap: Heap, atoms: Sequence[Condition]) -> tuple[int, list[tuple
                 mask |= heap.attribute_bit(heap.attribute(atom.attribute))
             case AgeCondition():
                 months_per_unit = 12 if atom.unit == "years" else 1
-                for edge in (math.ceil(atom.quantity), math.floor(atom.quantity) + 1):  # of whole units
-                    instants.append((int(Threshold.AGE_MONTHS), edge * months_per_unit))
+                edges = (math.ceil(atom.quantity), math.floor(atom.quantity) + 1)  # of whole units
+                instants += [(int(Threshold.AGE_MONTHS), edge * months_per_unit) for edge in edges]
             case DateCondition(year=int(year)):
                 years = [y for y in (year, year + 1) if _FIRST_YEAR <= y <= _LAST_YEAR]
                 instants += [(int(Threshold.INSTANT), ms_from_iso(f"{y:04d}-01-01")) for y in years]

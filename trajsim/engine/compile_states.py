@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trajsim.engine.compile_expressions import compile_expression
 from trajsim.engine.compile_frames import Frames, atoms_of
@@ -78,7 +77,13 @@ class StateCompiler:
     """Compiles the states of one file."""
 
     def __init__(
-        self, heap: Heap, frames: Frames, names: Names, module: gmf.Module, sources: Mapping[str, int], logic: LogicCompiler
+        self,
+        heap: Heap,
+        frames: Frames,
+        names: Names,
+        module: gmf.Module,
+        sources: Mapping[str, int],
+        logic: LogicCompiler,
     ) -> None:
         """Remembers the file."""
         self.heap = heap
@@ -303,7 +308,7 @@ class StateCompiler:
             self._range(row, body.range)
             row.mode = ObservedMode.DRAW
         elif body.exact is not None:
-            self._exact_observation(row, body.exact.quantity)
+            self._exact_observation(row, body.exact)
         elif body.distribution is not None:
             self._distribution(row, body.distribution)
             row.mode = ObservedMode.DRAW
@@ -314,7 +319,8 @@ class StateCompiler:
         elif body.value_code is not None:
             row.mode, row.a = ObservedMode.CODE, self.heap.code(body.value_code)
 
-    def _exact_observation(self, row: Row, quantity: str | float | int | bool) -> None:
+    def _exact_observation(self, row: Row, exact: gmf.Exact) -> None:
+        quantity = exact.quantity
         if isinstance(quantity, bool):
             row.mode, row.p0 = ObservedMode.BOOLEAN, float(quantity)
         elif isinstance(quantity, str):
@@ -429,9 +435,7 @@ class StateCompiler:
         row.e = int(poll)
 
     def _encounter(self, row: Row, state: gmf.Encounter) -> None:
-        waiting = [
-            slot for source, slot in self.memory.pending.items() if self.frames.target_of[source] == state.name
-        ]
+        waiting = [slot for source, slot in self.memory.pending.items() if self.frames.target_of[source] == state.name]
         onsets = [source for source in self.memory.pending if self.frames.target_of[source] == state.name]
         pairs = [value for pair in zip(waiting, onsets, strict=True) for value in pair]
         row.d = self.heap.integers([len(waiting), *pairs])

@@ -240,7 +240,8 @@ def simulate(
         ConfigError: The cohort holds texts that the program was not compiled with.
 
     Guarantees:
-        The life of a patient depends on seed, patient id, modules and options alone. (tests/property/test_determinism.py)
+        The life of a patient depends on seed, patient id, modules and options alone.
+        (tests/property/test_determinism.py)
 
     Example:
         >>> run = simulate(load_modules(bundled_modules_root()), cohort, SimulationOptions(seed=7, end_ms=END))

@@ -10,6 +10,17 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 STATE_NAMES = tuple(f"N{k}" for k in range(12))
+# What a state of that name mostly is, in every file: so that names find what they look for.
+LIKELY_TYPES = {
+    "N0": "Encounter",
+    "N1": "Encounter",
+    "N2": "ConditionOnset",
+    "N3": "AllergyOnset",
+    "N4": "MedicationOrder",
+    "N5": "CarePlanStart",
+    "N6": "Device",
+}
+ENTRY_ATTRIBUTES = ("a3", "a4", "N1", "N2")
 ATTRIBUTES = ("a0", "a1", "a2", "a3", "a4", "N1", "N2", "gender", "score")
 CODES = (
     {"system": "SNOMED-CT", "code": "3001", "display": "one"},
@@ -64,6 +75,18 @@ class Parts:
     def name(self) -> str:
         """Name of a state of some module."""
         return self.pick(STATE_NAMES)
+
+    def visit_name(self) -> str:
+        """Name of a state that is mostly an Encounter."""
+        return self.pick(("N0", "N1", "N0", *STATE_NAMES[:4]))
+
+    def entry_name(self) -> str:
+        """Name of a state that mostly starts something."""
+        return self.pick(("N2", "N3", "N4", "N5", "N6", "N2", *STATE_NAMES[7:10]))
+
+    def entry_attribute(self) -> str:
+        """Name of an attribute that often holds an entry."""
+        return self.pick((*ENTRY_ATTRIBUTES, *ENTRY_ATTRIBUTES, *ATTRIBUTES))
 
     def maybe(self, key: str, make: Callable[[], object], *, one_in: int = 2) -> Json:
         """A key that is often absent."""
@@ -211,7 +234,7 @@ class Parts:
 
     def _active(self) -> Json:
         kind = self.pick(("Condition", "Medication", "CarePlan", "Allergy"))
-        what = {"referenced_by_attribute": self.attribute()} if self.one_in(3) else {"codes": self.codes()}
+        what = {"referenced_by_attribute": self.entry_attribute()} if self.one_in(3) else {"codes": self.codes()}
         return {"condition_type": f"Active {kind}", **what}
 
     def _prior(self) -> Json:

@@ -75,17 +75,19 @@ class States:
     # --- shared keys --------------------------------------------------------------------------------------------------
 
     def _assigned(self) -> Json:
-        return self.parts.maybe("assign_to_attribute", self.parts.attribute, one_in=3)
+        return self.parts.maybe("assign_to_attribute", self.parts.entry_attribute)
 
     def _reasoned(self) -> Json:
         """A reason: the name of a state, or of an attribute."""
-        return self.parts.maybe("reason", lambda: self.parts.pick((self.parts.name, self.parts.attribute))())
+        return self.parts.maybe(
+            "reason", lambda: self.parts.pick((self.parts.entry_name, self.parts.entry_attribute))()
+        )
 
     def _end(self, key: str) -> Json:
         parts = self.parts
         form = parts.whole(0, 6)
         ways: Sequence[Json] = (
-            {key: parts.name()}, {"codes": parts.codes()}, {"referenced_by_attribute": parts.attribute()},
+            {key: parts.entry_name()}, {"codes": parts.codes()}, {"referenced_by_attribute": parts.entry_attribute()},
         )  # fmt: skip
         if form == 6:  # several ways at once, or none
             return {**ways[0], **ways[1]} if parts.one_in(2) else {}
@@ -143,7 +145,7 @@ class States:
         }  # fmt: skip
 
     def _onset(self) -> Json:
-        target = self.parts.maybe("target_encounter", self.parts.name)
+        target = self.parts.maybe("target_encounter", self.parts.visit_name)
         return {"codes": self.parts.codes(), **target, **self._assigned()}
 
     def _allergy(self) -> Json:
@@ -181,8 +183,8 @@ class States:
         causes: tuple[Callable[[], Json], ...] = (
             dict,
             lambda: {"codes": parts.codes()},
-            lambda: {"condition_onset": parts.name()},
-            lambda: {"referenced_by_attribute": parts.attribute()},
+            lambda: {"condition_onset": parts.entry_name()},
+            lambda: {"referenced_by_attribute": parts.entry_attribute()},
         )
         unit = {"unit": parts.pick(UNITS)}
         times: tuple[Callable[[], Json], ...] = (

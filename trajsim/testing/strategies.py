@@ -22,7 +22,7 @@ from trajsim.gmf.rules.references import reference_errors
 from trajsim.gmf.tables import mismatch, parse_table
 from trajsim.gmf.walk import table_uses
 from trajsim.population.cohort import NEVER_MS, AttributeColumn, Cohort
-from trajsim.testing.draw_parts import ATTRIBUTES, STATE_NAMES, TEXTS, Json, Parts
+from trajsim.testing.draw_parts import ATTRIBUTES, LIKELY_TYPES, STATE_NAMES, TEXTS, Json, Parts
 from trajsim.testing.draw_states import STATE_TYPES, States
 from trajsim.units import DAY_MS, ms_from_iso
 
@@ -95,7 +95,11 @@ class _Files:
         types = ["Initial"]
         for name in sorted(STATE_NAMES, key=lambda _: parts.whole(0, 99))[:n_states]:
             names.append(name)
-            types.append("CallSubmodule" if callees and parts.one_in(6) else parts.pick(STATE_TYPES))
+            likely = LIKELY_TYPES.get(name)
+            if callees and parts.one_in(6):
+                types.append("CallSubmodule")
+            else:
+                types.append(likely if likely and not parts.one_in(3) else parts.pick(STATE_TYPES))
         self._end_visits(types)
         states: dict[str, Json] = {}
         for position, (name, kind) in enumerate(zip(names, types, strict=True)):

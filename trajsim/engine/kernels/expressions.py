@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from trajsim.engine.kernels.slots import DAY, age_in_months, civil, coerce, days_from_civil, read_sign
+from trajsim.engine.kernels.slots import DAY, age_in_months, coerce, days_from_civil, read_sign
 from trajsim.engine.opcodes import ExpressionOp, Tag
 from trajsim.streams.jit import jit
 

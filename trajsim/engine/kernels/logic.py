@@ -139,9 +139,7 @@ def _observation(h, Z, x, E, node, t, stream):
         coerce(h, x, E, COERCED_NO_OBSERVATION, t, stream)
         return False
     tag = x.w[h.w_watched_tag + hit]
-    return compare_value(
-        h, Z, x, E, tag, x.f[h.f_watched + hit], Z[base + 1], node.cmp, node.f, Z[base + 2], t, stream
-    )
+    return compare_value(h, Z, x, E, tag, x.f[h.f_watched + hit], Z[base + 1], node.cmp, node.f, Z[base + 2], t, stream)
 
 
 @jit
@@ -257,9 +255,7 @@ def _attribute(h, Z, x, E, node, t, stream):
         if tag != NIL:
             coerce(h, x, E, COERCED_COMPARISON, t, stream)
         return False
-    return compare_value(
-        h, Z, x, E, tag, x.f[h.f_attribute + node.a], node.op, node.cmp, node.f, node.b, t, stream
-    )
+    return compare_value(h, Z, x, E, tag, x.f[h.f_attribute + node.a], node.op, node.cmp, node.f, node.b, t, stream)
 
 
 @jit
