@@ -6,9 +6,9 @@ from trajsim.testing.draw_parts import SIGNS, SYMPTOMS, UNITS, Json, Parts
 
 # How often each type is drawn; a type that is not named here is drawn with weight 2.
 _WEIGHTS = {
-    "Delay": 6, "Simple": 1, "SetAttribute": 8, "Encounter": 8, "EncounterEnd": 6, "ConditionOnset": 8,
-    "MedicationOrder": 6, "ConditionEnd": 4, "Guard": 3, "Observation": 4, "Procedure": 4, "CarePlanStart": 4,
-    "MedicationEnd": 4, "AllergyOnset": 4, "VitalSign": 4, "Symptom": 4, "Counter": 4, "Death": 1, "Terminal": 1,
+    "Delay": 6, "Simple": 1, "SetAttribute": 6, "Encounter": 3, "EncounterEnd": 4, "ConditionOnset": 3,
+    "MedicationOrder": 3, "ConditionEnd": 6, "AllergyEnd": 5, "MedicationEnd": 7, "CarePlanEnd": 5, "DeviceEnd": 4,
+    "Guard": 3, "Observation": 4, "Procedure": 4, "VitalSign": 4, "Symptom": 4, "Counter": 4, "Death": 1, "Terminal": 1,
 }  # fmt: skip
 _TYPES = (
     "Simple", "Delay", "Guard", "SetAttribute", "Counter", "Encounter", "EncounterEnd", "Symptom", "ConditionOnset",
