@@ -268,7 +268,7 @@ def draw_options(parts: Parts, cohort: Cohort) -> SimulationOptions:
         seed=parts.pick((7, 0, 2**64 - 1, 123_456_789_012)),
         end_ms=int(cohort.birth_ms.min()) + steps * step - parts.pick((0, 1, step // 2)),
         time_step_ms=step,
-        step_budget=parts.pick((150, 40)),
+        step_budget=parts.pick((80, 40)),
     )
 
 

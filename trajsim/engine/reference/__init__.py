@@ -52,7 +52,7 @@ def simulate_patient(
         EngineFault: A module spins within a step.
 
     Guarantees:
-        The events equal those of the virtual machine, byte for byte. (tests/property/test_same_life.py)
+        The events equal those of the virtual machine, byte for byte. (tests/property/test_vm_equals_reference.py)
 
     Source:
         Synthea at commit 2b0a55ba, as docs/draws.md sections 5 to 9 put it.
