@@ -33,7 +33,9 @@ def parity(
     ],
     out: Annotated[
         Path,
-        typer.Option("--out", help="Folder for parity.json and parity.html; new, or an earlier parity.", show_default=False),
+        typer.Option(
+            "--out", help="Folder for parity.json and parity.html; new, or an earlier parity.", show_default=False
+        ),
     ],
     run: Annotated[
         Path | None,
@@ -53,7 +55,9 @@ def parity(
     ] = None,
     n_patients: Annotated[
         int | None,
-        typer.Option("-n", "--patients", help="Patients to simulate. Default: as many as the reference.", show_default=False),
+        typer.Option(
+            "-n", "--patients", help="Patients to simulate. Default: as many as the reference.", show_default=False
+        ),
     ] = None,
     seed: life.Seed = 0,
     threads: Annotated[
@@ -179,7 +183,9 @@ def compare_run(run: Path, reference: "Reference", *, seed: int) -> "Parity":
         msg = f"--run {str(run)!r} lacks Parquet tables or state metrics"
         raise ConfigError(msg, hint="simulate it with `--format parquet --state-metrics`")
     about = {"seed": manifest.run.seed, "options": dict(manifest.run.options), "notes": _notes(manifest, reference)}
-    return compare(read_parquet_shards(run / "parquet"), _states(run / "states.json"), reference, about=about, seed=seed)
+    return compare(
+        read_parquet_shards(run / "parquet"), _states(run / "states.json"), reference, about=about, seed=seed
+    )
 
 
 def _states(path: Path) -> Mapping[str, Mapping[str, Mapping[str, object]]]:
@@ -206,9 +212,13 @@ def _notes(manifest: "Manifest", reference: "Reference") -> list[str]:
     if options.get("--mortality") == "life-table":
         notes.append("Our run has background mortality by a life table; Java Synthea has none.")
     if options.get("--lifecycle") != "synthea":
-        notes.append("Our run does not use the lifecycle of Synthea (growth, vital signs, risks, immunizations, insurance).")
+        notes.append(
+            "Our run does not use the lifecycle of Synthea (growth, vital signs, risks, immunizations, insurance)."
+        )
     narrowed = [
-        name for name in ("--modules", "--start", "--age", "--sex", "--state", "--city") if options.get(name) is not None
+        name
+        for name in ("--modules", "--start", "--age", "--sex", "--state", "--city")
+        if options.get(name) is not None
     ]
     if narrowed:
         notes.append(f"Our run was narrowed by {', '.join(narrowed)}.")

@@ -166,7 +166,7 @@ def _code_gates(comparisons: Sequence[Comparison], kinds: Sequence[KindAgreement
             name="codes within 2 SE",
             about=f"share of codes with {rates.LEAST_EVENTS} events or more whose rate is within 2 standard errors",
             value=inside / len(found) if found else 1.0,
-            limit=CODES_WITHIN,
+            limit=least_share(CODES_WITHIN, len(found), _chance_beyond(OUTSIDE)),
             is_minimum=True,
             n=len(found),
             ceiling=ceiling,
@@ -198,15 +198,18 @@ def _state_gates(comparisons: Sequence[Comparison]) -> list[Gate]:
             name="states within 3 SE",
             about="share of states that the reference entered 50 times or more, entered as often within 3 standard errors",
             value=_share(sum(abs(each.z or 0.0) <= STATE_ERRORS for each in entered), len(entered)),
-            limit=STATES_WITHIN,
+            limit=least_share(STATES_WITHIN, len(entered), _chance_beyond(STATE_ERRORS)),
             is_minimum=True,
             n=len(entered),
         ),
         Gate(
             name="transitions not rejected",
             about="share of these states whose transitions a chi-square test at p = 0.001 does not reject",
-            value=_share(len(entered) - sum(_number(each, "p_if_moves_independent") < TRANSITION_P for each in moves), len(entered)),
-            limit=STATES_WITHIN,
+            value=_share(
+                len(entered) - sum(_number(each, "p_if_moves_independent") < TRANSITION_P for each in moves),
+                len(entered),
+            ),
+            limit=least_share(STATES_WITHIN, len(entered), TRANSITION_P),
             is_minimum=True,
             n=len(entered),
         ),
@@ -214,7 +217,7 @@ def _state_gates(comparisons: Sequence[Comparison]) -> list[Gate]:
             name="branching states not rejected",
             about="the same of the states alone that have a choice, as if all moves of one person were alike",
             value=_share(len(moves) - sum(each.p < TRANSITION_P for each in moves), len(moves)),
-            limit=STATES_WITHIN,
+            limit=least_share(STATES_WITHIN, len(moves), TRANSITION_P),
             is_minimum=True,
             n=len(moves),
         ),
@@ -228,10 +231,19 @@ def _median_gate(comparisons: Sequence[Comparison]) -> Gate:
         name="medians within 3 SE or 2 %",
         about="share of medians by observation, sex and age band (1,000 values or more on each side) that agree",
         value=_share(kept, len(found)),
-        limit=MEDIANS_WITHIN,
+        limit=least_share(MEDIANS_WITHIN, len(found), _chance_beyond(MEDIAN_ERRORS)),
         is_minimum=True,
         n=len(found),
     )
+
+
+def least_share(limit: float, n: int, chance: float) -> float:
+    """The share that n comparisons must reach: the limit, or what they reach by chance in 99 of 100 cases, if less."""
+    return min(limit, 1.0 - binomial_quantile(n, chance, CHANCE) / n) if n else limit
+
+
+def _chance_beyond(errors: float) -> float:
+    return float(two_sided_p(np.array([errors]))[0])
 
 
 def _share(part: int, whole: int) -> float:
@@ -271,9 +283,14 @@ def _sizes(ours: Tally, reference: Reference) -> dict[str, object]:
     composition: dict[str, object] = {}
     for column in ("sex", "race", "ethnicity"):
         theirs = persons.groupby(column)["n"].sum() / max(reference.n_persons, 1)
-        own = np.array(SEXES, object)[ours.persons.sex] if column == "sex" else ours.demographics.get(column, np.zeros(0))
+        own = (
+            np.array(SEXES, object)[ours.persons.sex] if column == "sex" else ours.demographics.get(column, np.zeros(0))
+        )
         composition[column] = {
-            str(name): [round(float((own == name).mean()) if len(own) else 0.0, 4), round(float(theirs.get(name, 0.0)), 4)]
+            str(name): [
+                round(float((own == name).mean()) if len(own) else 0.0, 4),
+                round(float(theirs.get(name, 0.0)), 4),
+            ]
             for name in sorted({*theirs.index.tolist(), *own.tolist()})
         }
     their_living = living.groupby("age_from")["living"].sum()

@@ -193,10 +193,11 @@ def compare_strata(table: CodeTable) -> Iterator[Comparison]:
         for part, years in ((table.ours, table.our_years), (table.theirs, table.their_years))
     ]
     variance = stratum_variance(table)
-    weight = [safe_divide(y**2, n) for y, n in ((table.our_years, table.our_reached), (table.their_years, table.their_reached))]
-    error = np.sqrt(variance * (safe_divide(np.ones(N_STRATA), weight[0]) + safe_divide(np.ones(N_STRATA), weight[1])))
-    error[:, ~both] = np.inf
-    z = np.where(both, safe_divide(rates[0] - rates[1], error), 0.0)
+    shares = [
+        np.divide(reached, years**2, out=np.zeros(N_STRATA), where=both)
+        for years, reached in ((table.our_years, table.our_reached), (table.their_years, table.their_reached))
+    ]
+    z = np.where(both, safe_divide(rates[0] - rates[1], np.sqrt(variance * (shares[0] + shares[1]))), 0.0)
     rows, columns = np.nonzero((events >= LEAST_EVENTS) & both)
     p = two_sided_p(z[rows, columns])
     for number, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
@@ -221,7 +222,9 @@ def compare_persons_ever(table: CodeTable, tally: Tally, reference: Reference) -
     frame = reference["events_per_person"]
     theirs = {
         (kind, group, code): int(n)
-        for kind, group, code, n in zip(frame["kind"], frame["class"], frame["code"], frame["persons_ever"], strict=True)
+        for kind, group, code, n in zip(
+            frame["kind"], frame["class"], frame["code"], frame["persons_ever"], strict=True
+        )
     }
     pairs = np.unique(tally.code * max(tally.n_persons, 1) + tally.person) // max(tally.n_persons, 1)
     counted = np.bincount(pairs, minlength=len(tally.codes))
@@ -258,7 +261,9 @@ def compare_prevalence(tally: Tally, reference: Reference) -> Iterator[Compariso
         variance = pooled * (1.0 - pooled) * weight**2
         error = np.sqrt((variance * np.where(both, safe_divide(np.ones(N_STRATA), ours_living), 0.0)).sum()
                         + (variance * np.where(both, safe_divide(np.ones(N_STRATA), living), 0.0)).sum())  # fmt: skip
-        rates = [float((weight * np.where(both, safe_divide(n, m), 0.0)).sum()) for n, m in ((a, ours_living), (b, living))]
+        rates = [
+            float((weight * np.where(both, safe_divide(n, m), 0.0)).sum()) for n, m in ((a, ours_living), (b, living))
+        ]
         z = safe_divide(np.array([rates[0] - rates[1]]), np.array([error]))
         yield Comparison(
             level="codes",

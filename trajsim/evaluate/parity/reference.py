@@ -96,7 +96,9 @@ def read_reference(directory: Path) -> Reference:
     if faults:
         shown = "\n".join(f"  {fault}" for fault in faults[:_SHOWN])
         more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        msg = f"{directory}: {len(faults)} fault{'s' if len(faults) != 1 else ''} in the reference tables\n{shown}{more}"
+        msg = (
+            f"{directory}: {len(faults)} fault{'s' if len(faults) != 1 else ''} in the reference tables\n{shown}{more}"
+        )
         raise DataFileError(msg, hint="docs/guides/parity.md lists the tables and columns of a reference")
     return Reference(
         name=directory.name,

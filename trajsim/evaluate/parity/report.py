@@ -86,7 +86,13 @@ def render_report(parity: Parity) -> str:
         n_transitions=len(by_measure["transitions"]),
         series=_series(by_measure["observation values"]),
         others=[
-            (measure, about, by_measure[measure][:SHOWN_OTHERS], len(by_measure[measure]), _n_differing(by_measure[measure]))
+            (
+                measure,
+                about,
+                by_measure[measure][:SHOWN_OTHERS],
+                len(by_measure[measure]),
+                _n_differing(by_measure[measure]),
+            )
             for measure, about in _OTHER_MEASURES
         ],
         significant=SIGNIFICANT,

@@ -160,9 +160,7 @@ def _transitions(module: str, state: str, a: Mapping[str, object], b: Mapping[st
     a_person = max(1.0, n_ours / max(_count(a, "persons"), 1), n_theirs / max(_count(b, "persons"), 1))
     if "sum_sq_per_person" in a:
         a_person = max(1.0, _count(a, "sum_sq_per_person") / max(_count(a, "entered"), 1))
-    shifts = {
-        name: ours.get(name, 0) / n_ours - theirs.get(name, 0) / n_theirs for name in sorted({*ours, *theirs})
-    }
+    shifts = {name: ours.get(name, 0) / n_ours - theirs.get(name, 0) / n_theirs for name in sorted({*ours, *theirs})}
     worst = max(shifts, key=lambda name: abs(shifts[name]))
     yield Comparison(
         level="states",

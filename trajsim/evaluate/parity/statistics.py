@@ -36,9 +36,7 @@ def pooled_z(
 
 def safe_divide(numerator: Floats, denominator: Floats) -> Floats:
     """Quotient; 0 / 0 is 0, and anything else by 0 is infinite with its sign."""
-    numerator, denominator = np.broadcast_arrays(
-        np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    )
+    numerator, denominator = np.broadcast_arrays(np.asarray(numerator, np.float64), np.asarray(denominator, np.float64))
     result = np.where(numerator == 0.0, 0.0, np.copysign(np.inf, numerator))
     np.divide(numerator, denominator, out=result, where=denominator > 0.0)
     return result
@@ -126,9 +124,12 @@ def multinomial_test(
 
 def binomial_quantile(n: int, chance: float, level: float) -> int:
     """The least number of hits in n trials that is not exceeded with a probability of `level`."""
+    if not 0.0 < chance < 1.0:
+        return n if chance >= 1.0 else 0
     total = 0.0
     for hits in range(n + 1):
-        total += math.comb(n, hits) * chance**hits * (1.0 - chance) ** (n - hits)
+        ways = math.lgamma(n + 1) - math.lgamma(hits + 1) - math.lgamma(n - hits + 1)
+        total += math.exp(ways + hits * math.log(chance) + (n - hits) * math.log1p(-chance))
         if total >= level:
             return hits
     return n

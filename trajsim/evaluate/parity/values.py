@@ -182,9 +182,7 @@ def compare_spans(tally: Tally, reference: Reference) -> Iterator[Comparison]:
             number = numbers.get((kind, code))
             if number is not None and not np.isnan(quartiles[row]).any():
                 targets[number] = Quantiles((0.25, 0.5, 0.75), quartiles[row].tolist(), int(n), None)
-    for number, test in quantile_tests(
-        tally.open_days, targets, n_ours=tally.n_persons, n_theirs=reference.n_persons
-    ):
+    for number, test in quantile_tests(tally.open_days, targets, n_ours=tally.n_persons, n_theirs=reference.n_persons):
         kind, code = tally.open_days.names[number]
         label = tally.displays.get((kind, "", code), "")
         key = key_of((kind, "", code))
