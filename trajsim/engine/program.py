@@ -185,61 +185,59 @@ class Capacity:
 CAPACITIES = (Capacity(32_768, 4_096), Capacity(262_144, 32_768))
 
 
+# Integers of a life that are not per module, attribute or code.
+_WORDS = (
+    "birth",
+    "birth_year",
+    "birth_month",
+    "birth_day",
+    "end",
+    "step",
+    "death",
+    "background",
+    "t",
+    "last",
+    "phase",
+    "mi",
+    "sp",
+    "resume",
+    "spent",
+    "budget",
+    "state",
+    "seq",
+    "reads",
+    "dirty_now",
+    "dirty_prev",
+    "owner",
+    "renewed",
+    "wellness_start",
+    "next_wellness",
+    "symptom_stored",
+    "n_chronic",
+    "present_size",
+    "present_capacity",
+    "e0",
+    "n_events",
+    "n_encounters",
+    "n_open",
+    "n_log",
+    "logging",
+    "exit",
+    "via_history",
+    "symptom_total",
+    "block_wake",
+    "block_mask",
+    "poll",
+    "polling",
+)
+
+
 def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
     """Layout of one patient while the life runs."""
-    scalars: list[tuple[str, Any]] = [
-        ("seed_low", np.uint64),
-        ("seed_high", np.uint64),
-        ("patient_low", np.uint64),
-        ("patient_high", np.uint64),
+    keys: list[tuple[str, Any]] = [
+        (name, np.uint64) for name in ("seed_low", "seed_high", "patient_low", "patient_high")
     ]
-    scalars += [
-        (name, np.int64)
-        for name in (
-            "birth",
-            "birth_year",
-            "birth_month",
-            "birth_day",
-            "end",
-            "step",
-            "death",
-            "background",
-            "t",
-            "last",
-            "phase",
-            "mi",
-            "sp",
-            "resume",
-            "spent",
-            "budget",
-            "state",
-            "seq",
-            "reads",
-            "dirty_now",
-            "dirty_prev",
-            "owner",
-            "renewed",
-            "wellness_start",
-            "next_wellness",
-            "symptom_stored",
-            "n_chronic",
-            "present_size",
-            "present_capacity",
-            "e0",
-            "n_events",
-            "n_encounters",
-            "n_open",
-            "n_log",
-            "logging",
-            "exit",
-            "via_history",
-            "symptom_total",
-            "block_wake",
-            "block_mask",
-            "poll",
-            "polling",
-        )
-    ]
+    words: list[tuple[str, Any]] = [(name, np.int64) for name in _WORDS]
     nested = [
         ("stack_file", np.int64, (STACK_DEPTH,)),
         ("stack_time", np.int64, (STACK_DEPTH,)),
@@ -249,7 +247,7 @@ def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
         ("w", np.int64, (capacity.words,)),
         ("f", np.float64, (capacity.floats,)),
     ]
-    return np.dtype([*scalars, *nested], align=True)
+    return np.dtype([*keys, *words, *nested], align=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

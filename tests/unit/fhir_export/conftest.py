@@ -66,6 +66,38 @@ def observation_rows(base: Row) -> list[Row]:
     ]
 
 
+PLAN = (
+    '{"dosage":{"amount":2,"frequency":3,"period":1,"unit":"days"},"duration":{"quantity":10,"unit":"days"},'
+    '"refills":4,"as_needed":true,"instructions":[{"system":"SNOMED-CT","code":"311504000","display":"With food"}]}'
+)
+
+
+def medication_rows(snomed: Row, known: Row, only_code: Row, stop: Row) -> list[Row]:
+    """Orders: active, completed, stopped, administered."""
+    drug = snomed | {"system": "RxNorm", "code": "860975", "is_chronic": True, "is_administered": False}
+    return [
+        drug | known | {"row_key": 300, "prescription": PLAN},
+        drug | only_code | stop | {"row_key": 301},
+        drug | stop | {"row_key": 302, "reason_key": 0, "stop_code": "182840001"},
+        drug | {"row_key": 303, "reason_key": 0, "is_administered": True, "prescription": '{"as_needed":false}'},
+    ]
+
+
+def imaging_rows(base: Row) -> list[Row]:
+    """Two studies, the first with two series."""
+    image = base | {
+        "study_key": STUDY, "procedure_system": "SNOMED-CT", "procedure_code": "399208008",
+        "procedure_display": "Plain chest X-ray", "body_site_system": "SNOMED-CT", "body_site_code": "51185008",
+        "body_site_display": "Thorax", "modality_code": "DX", "modality_display": "Digital Radiography",
+        "sop_code": "1.2.840.10008.5.1.4.1.1.1.1", "instance_title": "Image of chest",
+    }  # fmt: skip
+    return [
+        image | {"row_key": 500, "series_number": 1, "n_instances": 2},
+        image | {"row_key": 501, "series_number": 2, "n_instances": 1},
+        image | {"row_key": 502, "study_key": STUDY - 1, "series_number": 1, "n_instances": 0},
+    ]
+
+
 def rows_of(patient_id: int) -> dict[str, list[Row]]:
     """All tables of one patient."""
     encounter = {
@@ -80,17 +112,6 @@ def rows_of(patient_id: int) -> dict[str, list[Row]]:
     known = {"reason_key": CONDITION, "reason_system": "SNOMED-CT", "reason_code": "44054006", "reason_display": "Why"}
     only_code = known | {"reason_key": 0}
     stop = {"stop": at("2011-01-01T00:00:00")}
-    plan = '{"dosage":{"amount":2,"frequency":3,"period":1,"unit":"days"},"duration":{"quantity":10,"unit":"days"},'
-    plan += (
-        '"refills":4,"as_needed":true,"instructions":[{"system":"SNOMED-CT","code":"311504000","display":"With food"}]}'
-    )
-    drug = snomed | {"system": "RxNorm", "code": "860975", "is_chronic": True, "is_administered": False}
-    image = base | {
-        "study_key": STUDY, "procedure_system": "SNOMED-CT", "procedure_code": "399208008",
-        "procedure_display": "Plain chest X-ray", "body_site_system": "SNOMED-CT", "body_site_code": "51185008",
-        "body_site_display": "Thorax", "modality_code": "DX", "modality_display": "Digital Radiography",
-        "sop_code": "1.2.840.10008.5.1.4.1.1.1.1", "instance_title": "Image of chest",
-    }  # fmt: skip
     more = '[{"system":"ICD10CM","code":"E11.9","display":"Type 2"}]'
     rash = '[{"system":"SNOMED-CT","code":"271807003","display":"Rash","severity":"severe"}]'
     return {
@@ -109,12 +130,7 @@ def rows_of(patient_id: int) -> dict[str, list[Row]]:
             snomed | stop | {"row_key": 901, "allergy_type": "intolerance", "category": "food"},
             snomed | {"row_key": 902, "allergy_type": "", "category": "", "reactions": "[]"},
         ],
-        "medications": [
-            drug | known | {"row_key": 300, "prescription": plan},
-            drug | only_code | stop | {"row_key": 301},
-            drug | stop | {"row_key": 302, "reason_key": 0, "stop_code": "182840001"},
-            drug | {"row_key": 303, "reason_key": 0, "is_administered": True, "prescription": '{"as_needed":false}'},
-        ],
+        "medications": medication_rows(snomed, known, only_code, stop),
         "careplans": [
             snomed | known | {"row_key": 600, "activities": WALK, "goals": '[{"text":"Lower & slower"}]'},
             snomed | stop | {"row_key": 601, "activities": WALK, "reason_key": 0},
@@ -135,11 +151,7 @@ def rows_of(patient_id: int) -> dict[str, list[Row]]:
             snomed | stop | {"row_key": 401},
         ],
         "supplies": [snomed | {"row_key": 950, "quantity": 3.0}],
-        "imaging": [
-            image | {"row_key": 500, "series_number": 1, "n_instances": 2},
-            image | {"row_key": 501, "series_number": 2, "n_instances": 1},
-            image | {"row_key": 502, "study_key": STUDY - 1, "series_number": 1, "n_instances": 0},
-        ],
+        "imaging": imaging_rows(base),
     }  # fmt: skip
 
 
