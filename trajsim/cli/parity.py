@@ -41,7 +41,8 @@ def parity(
         Path | None,
         typer.Option(
             "--run",
-            help="Finished output of `generate --format parquet --state-metrics`. Default: simulate what the reference describes.",
+            help="Finished output of `generate --format parquet --state-metrics`. Default: simulate what the "
+            "reference describes.",
             show_default=False,
         ),
     ] = None,
@@ -203,8 +204,9 @@ def _notes(manifest: "Manifest", reference: "Reference") -> list[str]:
     notes = []
     if not options.get("--population"):
         notes.append(
-            "Our persons are of the built-in population, which only approximates the reference's: measures that are not "
-            "standardised by age differ for that reason too, and so does whatever follows race, income or calendar year."
+            "Our persons are of the built-in population, which only approximates the reference's: measures that "
+            "are not standardised by age differ for that reason too, and so does whatever follows race, income or "
+            "calendar year."
         )
     end = options.get("--end")
     if reference.end_date is not None and end != reference.end_date:

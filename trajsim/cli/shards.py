@@ -17,7 +17,7 @@ from trajsim.errors import ConfigError
 _Result = TypeVar("_Result")
 
 FIRST_PATIENT = 0
-MAX_SHARD_SIZE = 500
+MAX_SHARD_SIZE = 250
 MIN_SHARD_SIZE = 50
 _SHARDS_OF_A_SMALL_RUN = 8
 

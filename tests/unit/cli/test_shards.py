@@ -27,7 +27,7 @@ def test_numbers_that_are_not_positive_are_refused(n: int, size: int) -> None:
         plan_shards(n, size)
 
 
-@pytest.mark.parametrize(("n", "size"), [(1, 50), (100, 50), (1000, 125), (4000, 500), (10**7, 500)])
+@pytest.mark.parametrize(("n", "size"), [(1, 50), (100, 50), (1000, 125), (4000, 250), (10**7, 250)])
 def test_the_default_shard_lets_threads_share_a_small_run(n: int, size: int) -> None:
     assert default_shard_size(n) == size
 
