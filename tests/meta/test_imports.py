@@ -1,10 +1,14 @@
+import ast
+import re
 import subprocess
 import sys
+import tomllib
 
 import pytest
 
-from tests.meta.repository import ROOT
+from tests.meta.repository import ROOT, python_files
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 _HEAVY = ("flax", "jax", "numba", "optax", "pandas", "pyarrow")
 
 
@@ -15,6 +19,25 @@ def _run(code: str) -> str:
 def test_the_import_contracts_hold() -> None:
     cli = pytest.importorskip("importlinter.cli", reason="import-linter is not installed; CI runs lint-imports")
     assert cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=None) == 0
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    """A test tool or a library of an extra is no run-time dependency; trajsim.testing alone may use the first."""
+    found = {
+        name.split(".")[0]
+        for file in python_files("trajsim", "fhir_export")
+        if "testing" not in file.parts
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for name in _imported(node)
+    }
+    declared = {re.split(r"[>=\[]", line)[0].split(".")[0] for line in PROJECT["dependencies"]}
+    assert found - set(sys.stdlib_module_names) - {"trajsim", "fhir_export"} <= declared
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
 
 
 def test_importing_trajsim_loads_nothing_heavy() -> None:
