@@ -1,4 +1,4 @@
-"""A made-up population: events come as Poisson counts around a lognormal frailty of each person, so that they cluster."""
+"""A made-up population: events are Poisson counts around a lognormal frailty of each person, so they cluster."""
 
 from collections.abc import Mapping
 
@@ -78,10 +78,12 @@ def made_up_records(
         }),
         "observations": table("observations", {
             "patient_id": ids[visits[order]], "time": visited[order], "code": [VALUE_CODE] * len(visits),
-            "category": ["vital-signs"] * len(visits), "numeric_value": pressure[order], "unit": ["mm[Hg]"] * len(visits),
+            "category": ["vital-signs"] * len(visits), "numeric_value": pressure[order],
+            "unit": ["mm[Hg]"] * len(visits),
         }),
         "deaths": table("deaths", {
-            "patient_id": ids[dead], "time": last[dead], "cause_display": ["Sudden cardiac death (disorder)"] * int(dead.sum()),
+            "patient_id": ids[dead], "time": last[dead],
+            "cause_display": ["Sudden cardiac death (disorder)"] * int(dead.sum()),
         }),
     })  # fmt: skip
 
@@ -113,6 +115,7 @@ def made_up_states(records: Records, n_codes: int = N_CODES) -> dict[str, dict[s
         if entered:
             states[f"Onset {number}"] = {
                 "entered": entered, "persons": len(a_person), "still_there": 0, "mean_days": 1.0,
-                "sum_sq_per_person": int((a_person**2).sum()), "to": {"Well": entered // 2, "Ill": entered - entered // 2},
+                "sum_sq_per_person": int((a_person**2).sum()),
+                "to": {"Well": entered // 2, "Ill": entered - entered // 2},
             }  # fmt: skip
     return {"made": states}

@@ -94,7 +94,7 @@ def _spans(counted: Tally, kind: str) -> pd.DataFrame:
             found = stopped.loc[number] if number in stopped.index else None
             quartiles = {f"q{q}": "" if found is None else found[f"q{q}"] for q in (25, 50, 75)}
             rows.append({
-                "code": code, "n": counted.n_spans[own, code], "stopped": 0 if found is None else int(found["n"]),
+                "code": code, "n": counted.n_spans[own, code], "stopped": 0 if found is None else found["n"],
                 "mean_days": "" if found is None else found["mean"], **quartiles,
             })  # fmt: skip
     return pd.DataFrame(rows, columns=["code", "n", "stopped", "mean_days", "q25", "q50", "q75"])

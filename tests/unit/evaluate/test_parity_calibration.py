@@ -1,7 +1,8 @@
 """Nothing is found where nothing is wrong, and what was planted is found.
 
 Under the null each of about 160 codes is outside 2 SE with a chance of 4.6 %, and ten move together, so that the share
-within has a standard deviation of roughly 2.5 %: the bounds below fail about once in a thousand seeds. The seed is fixed.
+within has a standard deviation of roughly 2.5 %: the bounds below fail about once in a thousand seeds. The seed is
+fixed.
 """
 
 from pathlib import Path

@@ -47,7 +47,7 @@ def test_the_worst_code_leads_to_the_state_that_wrote_it(page: str) -> None:
     first = next(tr for tr in root.iter(f"{XHTML}tr") if any((c.text or "") == "C150" for c in tr.iter(f"{XHTML}code")))
     target = next(first.iter(f"{XHTML}a")).get("href", "")[1:]
     row = next(tr for tr in root.iter(f"{XHTML}tr") if tr.get("id") == target)
-    assert "".join(row[0].itertext()) == "made › Onset 150"
+    assert "".join(row[0].itertext()) == "made \u203a Onset 150"
 
 
 def test_the_json_holds_everything_and_is_json(parity: Parity) -> None:

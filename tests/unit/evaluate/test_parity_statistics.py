@@ -66,7 +66,8 @@ def test_two_multinomials() -> None:
 def test_benjamini_and_hochberg_of_their_own_example() -> None:
     # Benjamini and Hochberg (1995), section 4.2: the four smallest of fifteen are significant at 0.05.
     p = np.array([
-        0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0,
+        0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528,
+        0.7590, 1.0,
     ])  # fmt: skip
     q = benjamini_hochberg(p[::-1])[::-1]
     assert int((q < 0.05).sum()) == 4

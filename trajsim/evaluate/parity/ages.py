@@ -18,7 +18,8 @@ US_PER_DAY = 86_400_000_000
 
 def days_of(times_us: NDArray[np.int64]) -> NDArray[np.int32]:
     """Days since 1970-01-01 UTC."""
-    return (times_us // US_PER_DAY).astype(np.int32)
+    days: NDArray[np.int32] = np.floor_divide(times_us, US_PER_DAY, dtype=np.int64).astype(np.int32)
+    return days
 
 
 def birthdays(birth_days: NDArray[np.int32], age: int) -> NDArray[np.int32]:
@@ -28,7 +29,8 @@ def birthdays(birth_days: NDArray[np.int32], age: int) -> NDArray[np.int32]:
     day = (date - months.astype("datetime64[D]")).astype(np.int64)
     first = (months + np.timedelta64(12 * age, "M")).astype("datetime64[D]")
     # 29 February + n years: day 28 of February counted from its first lies in March where the year has no such day.
-    return (first + day).astype(np.int64).astype(np.int32)
+    days: NDArray[np.int32] = (first + day).astype(np.int64).astype(np.int32)
+    return days
 
 
 @dataclass(frozen=True)

@@ -196,7 +196,7 @@ def _state_gates(comparisons: Sequence[Comparison]) -> list[Gate]:
     return [
         Gate(
             name="states within 3 SE",
-            about="share of states that the reference entered 50 times or more, entered as often within 3 standard errors",
+            about="share of states that the reference entered 50 times or more, as often here within 3 standard errors",
             value=_share(sum(abs(each.z or 0.0) <= STATE_ERRORS for each in entered), len(entered)),
             limit=least_share(STATES_WITHIN, len(entered), _chance_beyond(STATE_ERRORS)),
             is_minimum=True,

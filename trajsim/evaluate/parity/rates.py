@@ -56,7 +56,8 @@ class CodeTable:
     def weights(self) -> Floats:
         """Share of the reference's person-years in each stratum that both sides have."""
         years = np.where(self.our_years > 0.0, self.their_years, 0.0)
-        return years / max(years.sum(), 1e-9)
+        shares: Floats = years / max(float(years.sum()), 1e-9)
+        return shares
 
 
 def key_of(code: Code) -> dict[str, str]:
@@ -72,7 +73,7 @@ def strata_of(frame: pd.DataFrame) -> NDArray[np.int64]:
 
 def by_stratum(frame: pd.DataFrame, column: str) -> Floats:
     """A column of a reference table that has one row a stratum, summed by stratum."""
-    return np.bincount(strata_of(frame), frame[column].to_numpy(np.float64), minlength=N_STRATA)
+    return np.bincount(strata_of(frame), frame[column].to_numpy(np.float64), minlength=N_STRATA).astype(np.float64)
 
 
 def build_code_table(tally: Tally, reference: Reference) -> CodeTable:
@@ -254,7 +255,7 @@ def compare_prevalence(tally: Tally, reference: Reference) -> Iterator[Compariso
     none = np.zeros(N_STRATA)
     labels = {code: text for (kind, _, code), text in _wording(tally, reference).items() if kind == "condition"}
     for code in sorted({*theirs, *tally.prevalent}):
-        a, b = tally.prevalent.get(code, none), theirs.get(code, none)
+        a, b = tally.prevalent.get(code, none).astype(np.float64), theirs.get(code, none)
         if a.sum() + b.sum() < LEAST_EVENTS:
             continue
         pooled = safe_divide(a + b, ours_living + living)

@@ -1,10 +1,11 @@
 """States: how often each is entered, and where it leads: a disagreement is localised to one state of one module.
 
 The variance between persons comes from our metrics, where they hold the sum over persons of squared entries
-(``sum_sq_per_person``). Where they do not, it comes from the rows that states wrote: exactly for a state that writes a fixed number of rows an entry, and for the others from such a state of the same module with
-the closest number of entries, by the law of thinning: if each entry of A leads to B with chance c, the excess of the
-variance of B over its mean, relative to the mean, is c times that of A. Where no such state is near, those who enter it
-are taken to do so a geometric number of times.
+(``sum_sq_per_person``). Where they do not, it comes from the rows that states wrote: exactly for a state that writes a
+fixed number of rows an entry, and for the others from such a state of the same module with the closest number of
+entries, by the law of thinning: if each entry of A leads to B with chance c, the excess of the variance of B over its
+mean, relative to the mean, is c times that of A. Where no such state is near, those who enter it are taken to do so a
+geometric number of times.
 """
 
 import math

@@ -18,7 +18,7 @@ _TAIL = 1e-300
 def pooled_z(
     rate_1: Floats, rate_2: Floats, variance: Floats, weight_1: Floats, weight_2: Floats
 ) -> tuple[Floats, Floats]:
-    """z and its standard error for the difference of two means with one variance between persons.
+    """The z and standard error of a difference of two means with one variance between persons.
 
     Args:
         rate_1: Our means.
