@@ -186,3 +186,19 @@ def test_a_window_ends_at_what_a_shared_submodule_did_for_another_module() -> No
             "s/x": {"Initial": _to("Wait"), "Wait": _delay("End", 42)},
         }
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("codes", [("Aa", "BB"), ("BB", "Aa"), ("3001", "3002")])
+def test_an_end_by_name_takes_the_first_in_the_order_of_the_hash_map(codes: tuple[str, str]) -> None:
+    """The first two codes share a bucket, in the order in which they came; the last two lie in falling buckets."""
+    first, second = ({**CODE, "code": code} for code in codes)
+    _same(
+        {
+            "a": {"Initial": _to("Same"), "Same": _to("End", "ConditionOnset", codes=[first])},
+            "b": {
+                "Initial": _to("Same"), "Same": _to("Stop", "ConditionOnset", codes=[second]),
+                "Stop": _to("Last", "ConditionEnd", condition_onset="Same"),
+                "Last": _to("End", "Death", condition_onset="Same", exact={"quantity": 90, "unit": "days"}),
+            },
+        }
+    )  # fmt: skip
