@@ -1,8 +1,9 @@
 """MkDocs hooks: pages that are made from the code, so that they cannot say anything else than it.
 
-- reference/command-line.md gets the help of every command in place of a line ``<!-- help: NAME -->``;
+- reference/command-line.md gets the help of every command;
 - reference/schema.md gets every table and column of Records;
-- rules/ and conformance/ get their place in the navigation, a page each; conformance cases bring their own README.
+- rules/ and conformance/ get their place in the navigation, a page each; conformance cases bring their own README;
+- a page of a folder that mkdocs.yml does not name stands behind those that it names.
 """
 
 import re
@@ -17,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 CASES = ROOT / "tests" / "conformance"
-_HELP = re.compile(r"^<!-- help: (\w+) -->$", re.MULTILINE)
+_COMMANDS = "<!-- commands -->"
 _SCHEMA = "<!-- schema -->"
 
 
@@ -25,6 +26,14 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Adds the pages of rules and conformance cases to the navigation."""
     rules = [f"rules/{path.name}" for path in sorted((ROOT / "docs" / "rules").glob("*.md"))]
     assert config.nav is not None
+    for section in config.nav:
+        for pages in section.values() if isinstance(section, dict) else ():
+            folder = Path(pages[0]).parent
+            pages += [
+                f"{folder}/{path.name}"
+                for path in sorted((ROOT / "docs" / folder).glob("*.md"))
+                if f"{folder}/{path.name}" not in pages
+            ]
     config.nav.append({"Rules": rules})
     if _cases():
         config.nav.append({"Conformance": [f"conformance/{case.parent.name}.md" for case in _cases()]})
@@ -42,7 +51,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     """Fills in what is made from the code."""
     del config, files
     if page.file.src_uri == "reference/command-line.md":
-        return _HELP.sub(lambda match: f"```text\n{_help(match[1])}\n```", markdown)
+        return markdown.replace(_COMMANDS, _commands())
     if page.file.src_uri == "reference/schema.md":
         return markdown.replace(_SCHEMA, _schema())
     return markdown
@@ -50,6 +59,13 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def _cases() -> list[Path]:
     return sorted(path for path in CASES.glob("*/README.md") if not path.parent.name.startswith("_"))
+
+
+def _commands() -> str:
+    from trajsim.cli.app import app
+
+    names = [command.name for command in app.registered_commands if command.name]
+    return "\n\n".join(f"## trajsim {name}\n\n```text\n{_help(name)}\n```" for name in names)
 
 
 def _help(command: str) -> str:
