@@ -269,8 +269,8 @@ program = compile_modules(modules, texts=cohort.texts())
 compiled = time.perf_counter()
 patient = next(iter(simulate(program, cohort, SimulationOptions(seed=7, end_ms=end))))
 done = time.perf_counter()
-print(f"{{imported - begin:.2f}} {{loaded - imported:.2f}} {{compiled - loaded:.2f}} {{done - compiled:.2f}} {{done -
-begin:.2f}}")
+marks = (begin, imported, loaded, compiled, done)
+print(*(f"{{b - a:.2f}}" for a, b in zip(marks, marks[1:])), f"{{done - begin:.2f}}")
 """
 
 
