@@ -7,8 +7,9 @@ that machine code in the cache never goes stale when those files change.
 from typing import Final, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from trajsim.streams.jit import jit
 
 ROLE_IGNORED: Final = 0
 ROLE_ENCOUNTER: Final = 1
@@ -94,7 +95,7 @@ class Rules(NamedTuple):
     administered: int
 
 
-@njit(cache=True, nogil=True)
+@jit
 def find_deaths(
     events: NDArray[np.void],
     offsets: NDArray[np.int64],
@@ -115,7 +116,7 @@ def find_deaths(
                 break
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _latest_procedure(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -132,7 +133,7 @@ def _latest_procedure(
     return latest
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _end_encounter(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -148,7 +149,7 @@ def _end_encounter(
         details[e]["other"] = events[i]["state"]
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _end_entry(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -166,7 +167,7 @@ def _end_entry(
         procedures[lo + encounter] = _latest_procedure(events, details, roles, lo, i, encounter)
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _begin(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -194,7 +195,7 @@ def _begin(
         details[i]["reason"] = events[i]["ref"]
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _again(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -214,7 +215,7 @@ def _again(
             details[entry]["other"] = events[i]["state"]
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _renew(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -232,7 +233,7 @@ def _renew(
     return bool(details[old]["is_noted"])
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _merges(
     events: NDArray[np.void],
     lo: int,
@@ -252,7 +253,7 @@ def _merges(
     return False
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _resolve_log(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -313,7 +314,7 @@ def _resolve_log(
     return n_merges
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _keep_log(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -365,7 +366,7 @@ def _keep_log(
     return first_encounter
 
 
-@njit(cache=True, nogil=True)
+@jit
 def _link_log(
     events: NDArray[np.void],
     details: NDArray[np.void],
@@ -407,7 +408,7 @@ def _link_log(
             details[i]["other"] = events[lo + events[i]["ref"]]["state"]
 
 
-@njit(cache=True, nogil=True)
+@jit
 def resolve(
     events: NDArray[np.void],
     offsets: NDArray[np.int64],
@@ -459,7 +460,7 @@ def resolve(
     return n_merges
 
 
-@njit(cache=True, nogil=True)
+@jit
 def positions_by_table(details: NDArray[np.void], starts: NDArray[np.int64], positions: NDArray[np.int64]) -> None:
     """Writes the indexes of kept events grouped by table, in log order; `starts` is moved to the end of each group."""
     for i in range(len(details)):
