@@ -12,7 +12,6 @@ from trajsim.cli import life_options as life
 from trajsim.cli.console import say, show
 from trajsim.cli.os_faults import error_from_os
 from trajsim.cli.request import RunRequest
-from trajsim.cli.run_folder import finished_run, missing_files
 from trajsim.cli.shards import default_shard_size
 from trajsim.errors import ConfigError, DataFileError
 
@@ -169,6 +168,7 @@ def compare_run(run: Path, reference: "Reference", *, seed: int) -> "Parity":
         ConfigError: The folder holds no finished run, or one without Parquet or state metrics.
         DataFileError: A file of it is damaged.
     """
+    from trajsim.cli.run_folder import finished_run, missing_files
     from trajsim.evaluate.parity import compare
     from trajsim.records.parquet import read_parquet_shards
 
