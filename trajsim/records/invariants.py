@@ -189,7 +189,7 @@ def _unique(checked: _Checked) -> Iterator[Problem]:
     if not len(repeated):
         return
     for table in EVENT_TABLES:
-        broken = np.isin(checked.pairs[table], repeated)
+        broken = np.isin(checked.pairs[table], repeated, kind="sort")  # NumPy 2.0 overflows on large keys otherwise
         yield from checked.problem("unique", table, "row_key", broken, "the same row_key twice within a patient")
 
 
