@@ -5,27 +5,24 @@ a shard drawn alone holds the same rows.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajsim.errors import ConfigError
-from trajsim.population.attributes import Person, attribute_columns, background_of
+from trajsim.population.attributes import attribute_columns, background_of, parameter_columns
 from trajsim.population.cohort import NEVER_MS, SEXES, Cohort
 from trajsim.population.draws import GroupedChoice, PopulationDraws, Purpose, choose, cumulative
 from trajsim.population.identity import identity_columns
+from trajsim.population.languages import draw_languages
 from trajsim.population.mortality import BIRTHDAY_YEAR_MS, background_hazard, cumulative_hazard, draw_deaths, survival
 from trajsim.population.options import PopulationOptions
+from trajsim.population.particulars import draw_particulars, postal_codes
+from trajsim.population.person import Person
+from trajsim.population.places import PlaceTable
 from trajsim.population.stand_in import STAND_IN_VITAL_SIGNS
-from trajsim.population.tables import (
-    ETHNICITIES,
-    N_AGES,
-    RACES,
-    load_census_ages,
-    load_life_table,
-    load_places,
-    load_states,
-)
+from trajsim.population.tables import ETHNICITIES, N_AGES, RACES, load_life_table
 from trajsim.units import DAY_MS, YEAR_MS
 
 _SURVIVAL_POINTS = 64
@@ -36,20 +33,22 @@ class _Plan:
     """What all patients of a run share, worked out once from the options.
 
     Attributes:
-        who: Cumulative shares over (state, ethnicity, race, sex), flattened in this order.
+        table: Places.
+        who: Cumulative shares over (place, ethnicity, race, sex), flattened in this order.
         shape: Sizes of the four.
-        ages: Target age by sex; a choice is sex * N_AGES + age.
+        ages: Target age by place and sex; a choice is (place * 2 + sex) * N_AGES + age.
         birth_low_ms: [age] earliest birth of a target age, cut at the start of the run.
         birth_width_ms: [age] length of the interval of births.
-        places: City by state.
+        postal_codes: Of the table.
     """
 
+    table: PlaceTable
     who: NDArray[np.float64]
     shape: tuple[int, ...]
     ages: GroupedChoice
     birth_low_ms: NDArray[np.int64]
     birth_width_ms: NDArray[np.int64]
-    places: GroupedChoice
+    postal_codes: tuple[str, ...]
 
 
 def build_cohort(
@@ -99,16 +98,18 @@ def build_cohort(
     if options.mortality == "life-table":
         hazard = background_hazard(options.mortality_offset)
         death_ms = draw_deaths(seed, patient_id, sex=person.sex, birth_ms=birth_ms, hazard=hazard)
+    particulars = draw_particulars(draws, plan.table, person, codes=plan.postal_codes)
     identity = {}
     if with_identity:
         age = (np.minimum(death_ms, options.end_ms) - birth_ms) // BIRTHDAY_YEAR_MS
-        identity = identity_columns(draws, patient_id, person=person, age=age)
+        identity = identity_columns(draws, plan.table, patient_id, person=person, particulars=particulars, age=age)
     return Cohort(
         patient_id=patient_id,
         birth_ms=birth_ms,
         death_ms=death_ms,
-        attributes=attribute_columns(person),
+        attributes=attribute_columns(draws, plan.table, person=person, particulars=particulars),
         vital_signs=STAND_IN_VITAL_SIGNS,
+        parameters=parameter_columns(plan.table, person.place),
         identity=identity,
     )
 
@@ -116,44 +117,46 @@ def build_cohort(
 def _draw_people(plan: _Plan, draws: PopulationDraws) -> tuple[Person, NDArray[np.int64]]:
     """Demographics and birth dates."""
     cell = choose(draws.uniform(Purpose.WHO), plan.who)
-    state, ethnicity, race, sex = (axis.astype(np.int64) for axis in np.unravel_index(cell, plan.shape))
-    age = plan.ages.choose(draws.uniform(Purpose.AGE), sex) - sex * N_AGES
+    place, ethnicity, race, sex = (axis.astype(np.int64) for axis in np.unravel_index(cell, plan.shape))
+    group = place * len(SEXES) + sex
+    age = plan.ages.choose(draws.uniform(Purpose.AGE), group) - group * N_AGES
     within = draws.uniform(Purpose.BIRTH) * plan.birth_width_ms[age]
     birth_ms = plan.birth_low_ms[age] + within.astype(np.int64)
-    place = plan.places.choose(draws.uniform(Purpose.PLACE), state)
     person = Person(
         sex=sex,
         race=race,
         ethnicity=ethnicity,
         place=place,
-        **background_of(draws, state=state, ethnicity=ethnicity, race=race),
+        language=draw_languages(draws, plan.table, place=place, ethnicity=ethnicity, race=race),
+        **background_of(draws, plan.table, place),
     )
     return person, birth_ms
 
 
+@lru_cache(maxsize=4)
 def _plan(options: PopulationOptions) -> _Plan:
     """Weights of the options; they do not depend on who is drawn."""
+    table = options.places()
     low_ms, width_ms, kept = _birth_intervals(options)
-    census = load_census_ages()
-    weights = census * kept
+    weights = table.ages * kept
     if options.mortality == "life-table":
         weights = weights / _survival_to_end(options)
     in_range = np.arange(N_AGES)
-    weights[:, (in_range < options.age_low) | (in_range > options.age_high)] = 0.0
-    sex_weight = weights.sum(axis=1) / census.sum(axis=1)
-    who = _who_weights(options, sex_weight)
+    weights[:, :, (in_range < options.age_low) | (in_range > options.age_high)] = 0.0
+    who = _who_weights(options, table, weights.sum(axis=2))
     if not who.any():
         msg = "nobody fits: no resident has the sex, race, ethnicity, state, age and start asked for"
         raise ConfigError(msg)
     # A sex that nobody has still needs a row to choose from.
-    age_weights = [row if row.any() else np.ones(N_AGES) for row in weights]
+    age_weights = [row if row.any() else np.ones(N_AGES) for row in weights.reshape(-1, N_AGES)]
     return _Plan(
+        table=table,
         who=cumulative(who.ravel()),
         shape=who.shape,
         ages=GroupedChoice(age_weights),
         birth_low_ms=low_ms,
         birth_width_ms=width_ms,
-        places=GroupedChoice(_place_weights(options)),
+        postal_codes=postal_codes(table),
     )
 
 
@@ -176,32 +179,14 @@ def _survival_to_end(options: PopulationOptions) -> NDArray[np.float64]:
     return np.stack([survival(lived, row).mean(axis=1) for row in totals])
 
 
-def _who_weights(options: PopulationOptions, sex_weight: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[state, ethnicity, race, sex]."""
-    states = load_states()
-    sex_share = np.stack([states.female, 1.0 - states.female], axis=1) * sex_weight
-    residents = states.population[:, None, None] * states.ethnicity_race
+def _who_weights(options: PopulationOptions, table: PlaceTable, sex_weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[place, ethnicity, race, sex]; `sex_weight` is [place, sex]."""
+    is_asked = np.zeros(len(table), dtype=np.bool_)
+    is_asked[options.place_rows()] = True
+    sex_share = np.stack([table.female, 1.0 - table.female], axis=1) * sex_weight
+    residents = (table.weight * is_asked)[:, None, None] * table.ethnicity_race
     weights = residents[:, :, :, None] * sex_share[:, None, None, :]
-    # A state without one of the cities asked for drops out; a state with all its cities counts whole.
-    share_kept = np.array([row.sum() for row in _place_weights(options, normalised=True)])
-    weights *= share_kept[:, None, None, None]
     weights[:, [name not in (options.ethnicities or ETHNICITIES) for name in ETHNICITIES]] = 0.0
     weights[:, :, [name not in (options.races or RACES) for name in RACES]] = 0.0
     weights[:, :, :, [options.sex not in (None, name) for name in SEXES]] = 0.0
     return weights
-
-
-def _place_weights(options: PopulationOptions, *, normalised: bool = False) -> list[NDArray[np.float64]]:
-    """By state, one weight a city; cities that were not asked for have none.
-
-    Normalised: shares of the state's cities, 0 for states that drop out. Else every state has a row to choose from.
-    """
-    asked = set(options.place_rows())
-    places = load_places()
-    rows = []
-    for state in range(len(load_states().names)):
-        members = [(number, place.weight) for number, place in enumerate(places) if place.state == state]
-        total = sum(weight for _, weight in members)
-        row = np.array([weight / total if number in asked else 0.0 for number, weight in members])
-        rows.append(row if normalised or row.any() else np.ones(len(members)))
-    return rows

@@ -46,6 +46,8 @@ class Cohort:
         death_ms: [n] int64; background death, `NEVER_MS` if none. Modules may only bring death forward.
         attributes: Attributes present at birth, by name (``gender``, ``race``, ``ethnicity``, ``state``, ...).
         vital_signs: Constants that stand in until the lifecycle is modelled, by name of the sign.
+        parameters: Numbers that the lifecycle needs of each patient and no module reads, by name; [n] each
+            (``unemployment_probability``: share of the county that is out of work).
         identity: Columns of names, addresses and the like, for Records only; no module reads them. [n] each.
     """
 
@@ -54,6 +56,7 @@ class Cohort:
     death_ms: NDArray[np.int64]
     attributes: Mapping[str, AttributeColumn]
     vital_signs: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     identity: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -71,6 +74,7 @@ class Cohort:
                 for name, column in self.attributes.items()
             },
             vital_signs=self.vital_signs,
+            parameters={name: values[start:stop] for name, values in self.parameters.items()},
             identity={name: values[start:stop] for name, values in self.identity.items()},
         )
 

@@ -31,10 +31,10 @@ class Purpose(IntEnum):
     """Place of each draw in the stream ``@population`` of a patient. Numbers are never reused or changed."""
 
     WHO = 0
-    """State, ethnicity, race and sex at once."""
+    """Place, ethnicity, race and sex at once."""
     AGE = 1
     BIRTH = 2
-    PLACE = 3
+    # 3 was the place within the state, which WHO draws now.
     LANGUAGE = 4
     EDUCATION = 5
     EDUCATION_LEVEL = 6
@@ -49,6 +49,17 @@ class Purpose(IntEnum):
     MARRIAGE = 15
     PASSPORT = 16
     BIRTH_PLACE = 17
+    FOOD = 18
+    HOUSING = 19
+    UNEMPLOYED = 20
+    VEHICLE = 21
+    UNINSURED = 22
+    RHESUS = 23
+    ORIENTATION = 24
+    MULTIPLE_BIRTH = 25
+    FOREIGN_BIRTH = 26
+    PRIMARY_CARE = 27
+    HERITAGE = 28
 
 
 def _rounds(words: list[NDArray[np.uint64]], key: tuple[int, int]) -> None:

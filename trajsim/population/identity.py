@@ -1,36 +1,39 @@
-"""Names, addresses and identifiers, for Records only: no module reads them.
+"""Names, addresses and identifiers as texts, for Records.
 
-Nothing here can belong to anyone: streets are invented, telephone numbers lie in the range 555-0100 ... 555-0199 that
-is kept for fiction, social security numbers begin with 999, which is never assigned, and licences and passports have
-forms that no authority uses. Identifiers are one-to-one with the patient id, so that ten million patients have ten
-million of them; only the social security numbers, of which there are no more than 989,901, come round again after as
+Nothing here can belong to anyone: streets are invented (`trajsim.population.particulars`), telephone numbers lie in the
+range 555-0100 ... 555-0199 that is kept for fiction, social security numbers begin with 900 ... 999, which is never
+assigned, with a group (01 ... 49) that taxpayer numbers of the same range do not use either, and licences and passports
+have forms that no authority uses. Identifiers are one-to-one with the patient id, so that ten million patients have ten
+million of them; only the social security numbers, of which there are no more than 48,995,100, come round again after as
 many ids.
 """
 
-import itertools
-from functools import cache
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.population.attributes import Person
 from trajsim.population.cohort import SEXES
-from trajsim.population.draws import PopulationDraws, Purpose, choose, cumulative, split
-from trajsim.population.names import GROUPS, load_name_lists
-from trajsim.population.tables import ETHNICITIES, RACES, load_places, load_states
+from trajsim.population.draws import PopulationDraws, Purpose, split
+from trajsim.population.languages import FOREIGN_BIRTHPLACES
+from trajsim.population.particulars import Particulars, family_names, given_names, streets
+from trajsim.population.person import Person
+from trajsim.population.places import PlaceTable
+from trajsim.population.tables import load_states
 
 _Texts = NDArray[np.object_]
 _Rows = NDArray[np.int64]
 
-SSN_GROUPS = 99
+SSN_AREAS = 100
+SSN_FIRST_AREA = 900
+SSN_GROUPS = 49
 SSN_SERIALS = 9_999
-N_SSN = SSN_GROUPS * SSN_SERIALS
-"""Numbers 999-01-0001 ... 999-99-9999: group and serial are never zero."""
-SSN_FACTOR = 618_034
+N_SSN = SSN_AREAS * SSN_GROUPS * SSN_SERIALS
+"""Numbers 900-01-0001 ... 999-49-9999: group and serial are never zero."""
+SSN_FACTOR = 30_280_637
 SSN_SHIFT = 271_828
 
 _PER_THOUSAND = 1_000
-_STAY_PER_THOUSAND = 600
 _PASSPORT_SHARE = 0.5
 _ADULT_AGE = 18
 _DRIVER_AGE = 16
@@ -40,33 +43,40 @@ _MARRIED_PER_THOUSAND = 800
 # At these ages a marriage may have ended: age, per thousand widowed, per thousand widowed or divorced.
 _MARRIAGE_ENDS = ((35, 20, 200), (45, 30, 50), (55, 60, 110))
 _NEAR_DEGREES = 0.05
-_FIRST_HOUSE = 100
-_LAST_HOUSE = 9_999
 _N_TELEPHONES = 100
-_N_POSTAL = 100
-
-_BEARERS = ("women", "men")  # in the order of SEXES
+_MULTIPLE_BIRTH_SHARE = 0.02
+_LARGEST_BIRTH = 3
 
 
 def identity_columns(
-    draws: PopulationDraws, patient_id: NDArray[np.uint64], *, person: Person, age: NDArray[np.int64]
+    draws: PopulationDraws,
+    table: PlaceTable,
+    patient_id: NDArray[np.uint64],
+    *,
+    person: Person,
+    particulars: Particulars,
+    age: NDArray[np.int64],
 ) -> dict[str, NDArray[np.generic]]:
     """Columns of the patients table that no module reads.
 
     Args:
         draws: Draws of these patients.
+        table: Places.
         patient_id: [n].
         person: Demographics.
+        particulars: Names, addresses and places of birth.
         age: [n] completed years at the end of the run or at background death.
 
     Returns:
-        Texts ([n] objects, None where there is none) and numbers, by name of the column.
+        Texts ([n] objects, None where there is none) and numbers, by name of the column. ``multiple_birth`` is 1 ... 3
+        for those born with others (the second of twins is 2), 0 for all others.
     """
     marital = _marital_status(draws, age)
     return (
-        _name_columns(draws, person=person, age=age, marital=marital)
-        | _address_columns(draws, person)
+        _name_columns(particulars, is_woman=person.sex == SEXES.index("F"), age=age, marital=marital)
+        | _address_columns(draws, table, person.place, particulars)
         | _identifier_columns(draws, patient_id, age)
+        | {"multiple_birth": _multiple_births(draws)}
     )
 
 
@@ -96,115 +106,87 @@ def _marital_status(draws: PopulationDraws, age: _Rows) -> _Texts:
     return status
 
 
-@cache
-def _given_names() -> tuple[_Texts, NDArray[np.int64], NDArray[np.int64]]:
-    """All given names end to end, and [group, sex] where each list begins and how long it is."""
-    lists = [load_name_lists()[f"{group} {bearers}"] for group in GROUPS for bearers in _BEARERS]
-    sizes = np.array([len(given) for given in lists])
-    shape = (len(GROUPS), len(_BEARERS))
-    return (
-        _texts([name for given in lists for name in given]),
-        (np.cumsum(sizes) - sizes).reshape(shape),
-        sizes.reshape(shape),
-    )
-
-
-@cache
-def _family_names() -> tuple[_Texts, NDArray[np.int64], NDArray[np.int64]]:
-    """All family names end to end, and [group] where each list begins and how long it is."""
-    lists = [load_name_lists()[f"{group} families"] for group in GROUPS]
-    sizes = np.array([len(families) for families in lists])
-    return _texts([name for families in lists for name in families]), np.cumsum(sizes) - sizes, sizes
-
-
 def _name_columns(
-    draws: PopulationDraws, *, person: Person, age: _Rows, marital: _Texts
+    own: Particulars, *, is_woman: NDArray[np.bool_], age: _Rows, marital: _Texts
 ) -> dict[str, NDArray[np.generic]]:
     """Names, title and marital status. A woman who married bears another name than at birth."""
-    group = np.where(person.race == RACES.index("asian"), GROUPS.index("asian"), GROUPS.index("english"))
-    group[person.ethnicity == ETHNICITIES.index("hispanic")] = GROUPS.index("spanish")
-    given_names, given_first, given_sizes = _given_names()
-    first, size = given_first[group, person.sex], given_sizes[group, person.sex]
-    family_names, family_first, family_sizes = _family_names()
-    family_size = family_sizes[group]
-    given, further, family = split(draws.uniform(Purpose.NAMES), size, size - 1, family_size)
-    (step,) = split(draws.uniform(Purpose.MAIDEN_NAME), family_size - 1)
-    family_name = family_names[family_first[group] + family]
-    other_name = family_names[family_first[group] + (family + 1 + step) % family_size]
-    is_woman = person.sex == SEXES.index("F")
+    given, family = _array(given_names()), _array(family_names())
     took_name = is_woman & (marital != None) & (marital != "S")  # noqa: E711 (element by element)
     title = np.where(is_woman, np.where(took_name, "Mrs.", "Ms."), "Mr.").astype(object)
     return {
         "prefix": _only_where(age >= _ADULT_AGE, title),
-        "given_name": given_names[first + given],
-        "middle_name": given_names[first + (given + 1 + further) % size],
-        "family_name": family_name,
-        "maiden_name": _only_where(took_name, other_name),
+        "given_name": given[own.given],
+        "middle_name": given[own.middle],
+        "family_name": family[np.where(took_name, own.other_family, own.family)],
+        "maiden_name": _only_where(took_name, family[own.family]),
         "marital_status": marital,
     }
 
 
-@cache
-def _place_texts() -> dict[str, _Texts]:
-    """Texts by place; telephone numbers and postal codes by place and number."""
-    places = load_places()
+@lru_cache(maxsize=64)
+def _array(texts: tuple[str, ...]) -> _Texts:
+    return _texts(list(texts))
+
+
+@lru_cache(maxsize=4)
+def _phones(area_codes: tuple[str, ...]) -> _Texts:
+    """Telephone numbers by place and number."""
+    fronts = [f"{code}-" if code else "" for code in area_codes]
+    return _texts([f"{front}555-{100 + k:04d}" for front in fronts for k in range(_N_TELEPHONES)])
+
+
+@lru_cache(maxsize=4)
+def _abbreviations(regions: tuple[str, ...]) -> _Texts:
+    """Postal abbreviations of US states and territories; other regions as they are."""
     states = load_states()
-    return {
-        "city": _texts([place.city for place in places]),
-        "county": _texts([place.county for place in places]),
-        "state": _texts([states.names[place.state] for place in places]),
-        "state_abbreviation": _texts([states.abbreviations[place.state] for place in places]),
-        "phone": _texts([f"{place.area_code}-555-{100 + k:04d}" for place in places for k in range(_N_TELEPHONES)]),
-        "postal_code": _texts([f"{place.postal_prefix}{k:02d}" for place in places for k in range(_N_POSTAL)]),
-    }
+    short = dict(zip(states.names, states.abbreviations, strict=True))
+    return _texts([short.get(region, region) for region in regions])
 
 
-@cache
-def _streets() -> _Texts:
-    parts = [load_name_lists()[f"street {part}"] for part in ("first halves", "second halves", "kinds")]
-    return _texts([f"{first} {second} {kind}" for first, second, kind in itertools.product(*parts)])
-
-
-def _address_columns(draws: PopulationDraws, person: Person) -> dict[str, NDArray[np.generic]]:
+def _address_columns(
+    draws: PopulationDraws, table: PlaceTable, place: _Rows, own: Particulars
+) -> dict[str, NDArray[np.generic]]:
     """Where they live and were born."""
-    places = load_places()
-    texts = _place_texts()
-    streets = _streets()
-    house, street, postal = split(
-        draws.uniform(Purpose.ADDRESS), _LAST_HOUSE - _FIRST_HOUSE + 1, len(streets), _N_POSTAL
-    )
     north, east = split(draws.uniform(Purpose.POINT), 10_001, 10_001)
     (telephone,) = split(draws.uniform(Purpose.TELEPHONE), _N_TELEPHONES)
-    lines = zip((house + _FIRST_HOUSE).tolist(), streets[street].tolist(), strict=True)
-    latitude = np.array([place.latitude for place in places])[person.place]
-    longitude = np.array([place.longitude for place in places])[person.place]
+    lines = zip(own.house.tolist(), _array(streets())[own.street].tolist(), strict=True)
+    births = _array((*table.city, *(city for city, _, _ in FOREIGN_BIRTHPLACES)))
+    born = np.where(own.abroad >= 0, len(table) + own.abroad, own.birth_place)
     return {
         "address_line": _texts([f"{number} {name}" for number, name in lines]),
-        "city": texts["city"][person.place],
-        "county": texts["county"][person.place],
-        "state": texts["state"][person.place],
-        "state_abbreviation": texts["state_abbreviation"][person.place],
-        "postal_code": texts["postal_code"][person.place * _N_POSTAL + postal],
-        "latitude": np.round(latitude + (north / 5_000.0 - 1.0) * _NEAR_DEGREES, 5),
-        "longitude": np.round(longitude + (east / 5_000.0 - 1.0) * _NEAR_DEGREES, 5),
-        "phone": texts["phone"][person.place * _N_TELEPHONES + telephone],
-        "birth_city": texts["city"][_birth_places(draws, person)],
+        "city": _array(table.city)[place],
+        "county": _array(table.county)[place],
+        "state": _array(table.region)[place],
+        "state_abbreviation": _abbreviations(table.region)[place],
+        "postal_code": _array(own.postal_codes)[own.postal],
+        "latitude": _near(table.latitude[place], north),
+        "longitude": _near(table.longitude[place], east),
+        "phone": _phones(table.area_code)[place * _N_TELEPHONES + telephone],
+        "birth_city": births[born],
     }
 
 
-def _birth_places(draws: PopulationDraws, person: Person) -> _Rows:
-    """The city of residence for six in ten, else any city of the country by residents of its state."""
-    places = load_places()
-    population = load_states().population
-    total = np.zeros(len(population))
-    for place in places:
-        total[place.state] += place.weight
-    weights = np.array([population[place.state] * place.weight / total[place.state] for place in places])
-    u = draws.uniform(Purpose.BIRTH_PLACE)
-    stays = u * _PER_THOUSAND < _STAY_PER_THOUSAND
-    share = _STAY_PER_THOUSAND / _PER_THOUSAND
-    elsewhere = choose(np.maximum((u - share) / (1.0 - share), 0.0), cumulative(weights))
-    return np.where(stays, person.place, elsewhere)
+def _near(degrees: NDArray[np.float64], step: _Rows) -> NDArray[np.generic]:
+    """A point near the middle of a place; None where the place has no coordinates."""
+    near = np.round(degrees + (step / 5_000.0 - 1.0) * _NEAR_DEGREES, 5)
+    is_known = ~np.isnan(near)
+    return near if is_known.all() else _only_where(is_known, near.astype(object))
+
+
+def _multiple_births(draws: PopulationDraws) -> _Rows:
+    """1 ... 3 for one in fifty, else 0."""
+    u = draws.uniform(Purpose.MULTIPLE_BIRTH)
+    (number,) = split(np.minimum(u / _MULTIPLE_BIRTH_SHARE, 1.0 - 2.0**-53), _LARGEST_BIRTH)
+    return np.where(u < _MULTIPLE_BIRTH_SHARE, number + 1, 0)
+
+
+def social_security_numbers(patient_id: NDArray[np.uint64]) -> _Rows:
+    """Nine digits, read as one number, for each patient: a permutation of the ids modulo `N_SSN`."""
+    serial = (patient_id % np.uint64(N_SSN)).astype(np.int64) * SSN_FACTOR
+    serial = (serial + SSN_SHIFT) % N_SSN
+    area, rest = np.divmod(serial, SSN_GROUPS * SSN_SERIALS)
+    group, number = np.divmod(rest, SSN_SERIALS)
+    return (SSN_FIRST_AREA + area) * 1_000_000 + (group + 1) * 10_000 + number + 1
 
 
 def _identifier_columns(
@@ -212,14 +194,11 @@ def _identifier_columns(
 ) -> dict[str, NDArray[np.generic]]:
     """Numbers of documents."""
     ids = patient_id.tolist()
-    serial = (patient_id % np.uint64(N_SSN)).astype(np.int64) * SSN_FACTOR
-    serial = (serial + SSN_SHIFT) % N_SSN
-    groups = (serial // SSN_SERIALS + 1).tolist()
-    numbers = (serial % SSN_SERIALS + 1).tolist()
+    numbers = social_security_numbers(patient_id)
     has_passport = (age >= _PASSPORT_AGE) & (draws.uniform(Purpose.PASSPORT) < _PASSPORT_SHARE)
     return {
         "medical_record_number": _texts([f"TSM{number:09d}" for number in ids]),
-        "ssn": _texts([f"999-{group:02d}-{number:04d}" for group, number in zip(groups, numbers, strict=True)]),
+        "ssn": _texts([f"{n // 1_000_000}-{n // 10_000 % 100:02d}-{n % 10_000:04d}" for n in numbers.tolist()]),
         "drivers": _only_where(age >= _DRIVER_AGE, _texts([f"TSD{number:09d}" for number in ids])),
         "passport": _only_where(has_passport, _texts([f"TSP{number:09d}" for number in ids])),
     }

@@ -1,4 +1,4 @@
-"""Given and family names by rough language group, and invented streets.
+"""Given and family names by language, and invented streets.
 
 They make records readable and nothing else: no rate of any name is claimed, and a full name that belongs to somebody is
 a coincidence. No town has the streets: an invented first half is joined to a word that says what they are.
@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 
-GROUPS = ("english", "spanish", "asian")
+BEARERS = ("women", "men")
+"""Titles of the lists of given names, in the order of `SEXES`."""
 
 
 @cache

@@ -1,6 +1,7 @@
 """Who is asked for: what the user chooses about a population."""
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,7 +10,8 @@ from numpy.typing import NDArray
 
 from trajsim.errors import ConfigError
 from trajsim.population.cohort import SEXES
-from trajsim.population.tables import ETHNICITIES, MAX_AGE, N_AGES, RACES, load_places, load_states
+from trajsim.population.places import US, PlaceTable, us_places
+from trajsim.population.tables import ETHNICITIES, MAX_AGE, N_AGES, RACES, load_states
 
 MORTALITIES = ("life-table", "modules-only")
 
@@ -24,8 +26,10 @@ class PopulationOptions:
         age_low: Youngest target age, completed years.
         age_high: Oldest target age.
         sex: ``F`` or ``M``; None: both.
-        states: US states by name or postal abbreviation; None: the whole country, Puerto Rico too, by residents.
-        cities: Names of cities of the built-in table; None: all. With `states`, the cities of these states.
+        table: Where people live and what they are like there (`read_population_file`); None: the built-in US table.
+        states: States or regions of the table by name, US states by postal abbreviation too; None: the whole table (of
+            the built-in one the fifty states, the District of Columbia and Puerto Rico, by residents).
+        cities: Names of cities of the table; None: all. With `states`, the cities of these states.
         races: Subset of `RACES`; None: all.
         ethnicities: Subset of `ETHNICITIES`; None: both.
         mortality: ``life-table``: a background tops the modules' deaths up to the US life table of 2019, and target
@@ -40,6 +44,7 @@ class PopulationOptions:
     age_low: int = 0
     age_high: int = MAX_AGE
     sex: str | None = None
+    table: PlaceTable | None = None
     states: Sequence[str] | None = None
     cities: Sequence[str] | None = None
     races: Sequence[str] | None = None
@@ -72,51 +77,68 @@ class PopulationOptions:
         require_known("race", self.races, RACES)
         require_known("ethnicity", self.ethnicities, ETHNICITIES)
         if not self.place_rows():
-            msg = f"no city of the built-in table fits cities {self.cities!r} in states {self.states!r}"
+            msg = f"no city of the table fits cities {self.cities!r} in states {self.states!r}"
             raise ConfigError(msg)
 
-    def state_rows(self) -> list[int]:
-        """Positions, in `load_states`, of the states asked for.
-
-        Raises:
-            ConfigError: A state is unknown.
-        """
-        states = load_states()
-        if self.states is None:
-            return list(range(len(states.names)))
-        position = {name.casefold(): row for row, name in enumerate(states.names)}
-        position |= {name.casefold(): row for row, name in enumerate(states.abbreviations)}
-        require_known("state", [state.casefold() for state in self.states], position)
-        return sorted({position[state.casefold()] for state in self.states})
+    def places(self) -> PlaceTable:
+        """The table that people are drawn from."""
+        return us_places() if self.table is None else self.table
 
     def place_rows(self) -> list[int]:
-        """Positions, in `load_places`, of the cities asked for.
+        """Positions, in `places`, of the places asked for.
 
         Raises:
             ConfigError: A state or city is unknown.
         """
-        states = set(self.state_rows())
-        places = load_places()
-        rows = [row for row, place in enumerate(places) if place.state in states]
+        table = self.places()
+        rows = self._rows_of_states(table)
         if self.cities is None:
             return rows
-        require_known("city", [city.casefold() for city in self.cities], {place.city.casefold() for place in places})
+        known = {city.casefold(): city for city in table.city}
+        require_known("city", [city.casefold() for city in self.cities], known)
         wanted = {city.casefold() for city in self.cities}
-        return [row for row in rows if places[row].city.casefold() in wanted]
+        return [row for row in rows if table.city[row].casefold() in wanted]
+
+    def _rows_of_states(self, table: PlaceTable) -> list[int]:
+        if self.states is None:
+            # A city asked for by name is found wherever it lies.
+            return [row for row in range(len(table)) if self.cities is not None or table.is_default[row]]
+        known = {region.casefold(): region for region in table.regions()}
+        states = load_states()
+        short = {
+            short.casefold(): name.casefold()
+            for name, short in zip(states.names, states.abbreviations, strict=True)
+            if name.casefold() in known and US in table.country
+        }
+        asked = [short.get(state.casefold(), state.casefold()) for state in self.states]
+        require_known("state", asked, known)
+        return [row for row, region in enumerate(table.region) if region.casefold() in asked]
 
 
-def require_known(what: str, asked: Sequence[str] | None, known: "Sequence[str] | set[str] | dict[str, int]") -> None:
+_SHOWN = 60
+
+
+def require_known(what: str, asked: Sequence[str] | None, known: Collection[str]) -> None:
     """Raises if a choice is empty or holds a word that is not known.
 
+    Args:
+        what: What the words name.
+        asked: The choice; None for none.
+        known: What may be asked for; a mapping shows its values.
+
     Raises:
-        ConfigError: The list is empty, or a word is unknown.
+        ConfigError: The list is empty, or a word is unknown; with near words, or all of them.
     """
     if asked is None:
         return
     if not asked:
         msg = f"{what}: an empty list chooses nobody"
         raise ConfigError(msg)
-    unknown = [word for word in asked if word not in known]
+    shown = dict(known) if isinstance(known, dict) else {word: word for word in known}
+    unknown = [word for word in asked if word not in shown]
     if unknown:
+        near = [shown[word] for word in difflib.get_close_matches(unknown[0], shown, n=3, cutoff=0.7)]
+        everything = sorted(shown.values())
+        rest = f"known: {', '.join(everything[:_SHOWN])}{' ...' if len(everything) > _SHOWN else ''}"
         msg = f"unknown {what} {unknown[0]!r}"
-        raise ConfigError(msg, hint=f"known: {', '.join(sorted(known))}")
+        raise ConfigError(msg, hint=f"did you mean {' or '.join(map(repr, near))}?" if near else rest)

@@ -17,8 +17,6 @@ StandIn: TypeAlias = float | bool | str
 STAND_IN_ATTRIBUTES: Mapping[str, StandIn] = {
     # Habits and the body.
     "smoker": False,
-    "RH_NEG": False,
-    "sexual_orientation": "heterosexual",
     "bmi_percentile": 50.0,
     "current_weight_length_percentile": 50.0,
     "active_weight_management": False,
@@ -29,15 +27,9 @@ STAND_IN_ATTRIBUTES: Mapping[str, StandIn] = {
     "ihd_risk": 0.00037,
     "stroke_risk": 0.0001,
     "atrial_fibrillation_risk": 0.00013,
-    # Where and how people live.
-    "address": "address on file",
-    "birth_country": "US",
+    # How people live.
     "marital_status": "S",
     "insurance_status": "private",
-    "food_insecurity": False,
-    "no_vehicle_access": False,
-    "severe_housing_cost_burden": False,
-    "unemployed": False,
 }
 """Kind by type: bool, float (number) or str. A whole number would be an integer."""
 

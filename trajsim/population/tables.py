@@ -28,7 +28,7 @@ _CENSUS_TOP_AGE = 100
 
 @dataclass(frozen=True, eq=False)
 class States:
-    """The US states in file order.
+    """The US states and territories in file order.
 
     Attributes:
         names: Full names.
@@ -36,6 +36,11 @@ class States:
         population: [state] residents.
         female: [state] share of women.
         ethnicity_race: [state, ethnicity, race] shares; a state sums to 1.
+        high_school: [state] share of those of 25 and over who finished high school.
+        bachelor: [state] share of them with a bachelor's degree.
+        median_income: [state] of households, USD a year.
+        under_18: [state] share of residents.
+        over_64: [state] share of residents.
     """
 
     names: tuple[str, ...]
@@ -43,31 +48,23 @@ class States:
     population: NDArray[np.float64]
     female: NDArray[np.float64]
     ethnicity_race: NDArray[np.float64]
+    high_school: NDArray[np.float64]
+    bachelor: NDArray[np.float64]
+    median_income: NDArray[np.float64]
+    under_18: NDArray[np.float64]
+    over_64: NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Place:
-    """A city of residence."""
-
-    state: int
-    city: str
-    county: str
-    weight: float
-    latitude: float
-    longitude: float
-    area_code: str
-    postal_prefix: str
-
-
-def _rows(name: str) -> list[dict[str, str]]:
+def read_table_rows(name: str) -> list[dict[str, str]]:
+    """Rows of a table in `data/`, comments left out."""
     text = resources.files("trajsim.population").joinpath("data", name).read_text(encoding="utf-8")
     return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 @cache
 def load_states() -> States:
-    """Residents, sex, ethnicity and race by state, 2020."""
-    rows = _rows("us_states.csv")
+    """Residents, sex, ethnicity, race, education, income and ages by state."""
+    rows = read_table_rows("us_states.csv")
     hispanic_race = np.array(_HISPANIC_RACE_THOUSANDS) / sum(_HISPANIC_RACE_THOUSANDS)
     shares = np.zeros((len(rows), len(ETHNICITIES), len(RACES)))
     for index, row in enumerate(rows):
@@ -80,35 +77,24 @@ def load_states() -> States:
         names=tuple(row["name"] for row in rows),
         abbreviations=tuple(row["abbreviation"] for row in rows),
         population=np.array([float(row["population"]) for row in rows]),
-        female=np.array([float(row["female"]) / 100.0 for row in rows]),
+        female=_percents(rows, "female"),
         ethnicity_race=shares,
+        high_school=_percents(rows, "high_school"),
+        bachelor=_percents(rows, "bachelor"),
+        median_income=np.array([float(row["median_income"]) for row in rows]),
+        under_18=_percents(rows, "under_18"),
+        over_64=_percents(rows, "over_64"),
     )
 
 
-@cache
-def load_places() -> tuple[Place, ...]:
-    """Cities, grouped by state in the order of `load_states`."""
-    state_of = {abbreviation: index for index, abbreviation in enumerate(load_states().abbreviations)}
-    places = [
-        Place(
-            state=state_of[row["state"]],
-            city=row["city"],
-            county=row["county"],
-            weight=float(row["weight"]),
-            latitude=float(row["latitude"]),
-            longitude=float(row["longitude"]),
-            area_code=row["area_code"],
-            postal_prefix=row["postal_prefix"],
-        )
-        for row in _rows("us_places.csv")
-    ]
-    return tuple(sorted(places, key=lambda place: place.state))
+def _percents(rows: list[dict[str, str]], column: str) -> NDArray[np.float64]:
+    return np.array([float(row[column]) / 100.0 for row in rows])
 
 
 @cache
 def load_life_table() -> NDArray[np.float64]:
     """All-cause hazard a year of the US life table of 2019: [sex (F, M), age 0-110]. Do not write into it."""
-    return _hazards(_rows("us_life_table_2019.csv"), where="us_life_table_2019.csv")
+    return _hazards(read_table_rows("us_life_table_2019.csv"), where="us_life_table_2019.csv")
 
 
 @cache
@@ -118,7 +104,7 @@ def load_census_ages() -> NDArray[np.float64]:
     The census counts those of 100 and over together; they are spread over 100 ... 110 as the life table lets them
     survive.
     """
-    rows = _rows("us_age_sex_2019.csv")
+    rows = read_table_rows("us_age_sex_2019.csv")
     ages = np.zeros((len(SEXES), N_AGES))
     for row in rows:
         ages[:, int(row["age"])] = (float(row["female"]), float(row["male"]))
@@ -131,7 +117,7 @@ def load_census_ages() -> NDArray[np.float64]:
 
 def load_bundled_mortality_offset() -> NDArray[np.float64]:
     """The offset of the bundled modules: [sex (F, M), age 0-110], a year."""
-    return _hazards(_rows("mortality_offset.csv"), where="mortality_offset.csv")
+    return _hazards(read_table_rows("mortality_offset.csv"), where="mortality_offset.csv")
 
 
 def read_mortality_offset(path: Path | str) -> NDArray[np.float64]:
