@@ -15,10 +15,15 @@ from trajsim.engine.events import (
 from trajsim.engine.life import Life
 from trajsim.engine.options import SimulationOptions
 from trajsim.engine.reference.frames import Frame, history_rows
+from trajsim.engine.reference.lifecycle.certificate import certify
+from trajsim.engine.reference.lifecycle.lifecycle import CORE_AFTER, Lifecycle
+from trajsim.engine.reference.lifecycle.mentions import mentions_of
+from trajsim.engine.reference.logic import utf16
 from trajsim.engine.reference.machine import Machine
 from trajsim.engine.reference.observer import Choice, ConditionTest, Observer, StateRun
 from trajsim.engine.reference.patient import Patient
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle as Profile
 from trajsim.population.cohort import Cohort
 
 __all__ = ["Choice", "ConditionTest", "Observer", "StateRun", "simulate_patient"]
@@ -55,7 +60,7 @@ def simulate_patient(
         The events equal those of the virtual machine, byte for byte. (tests/property/test_vm_equals_reference.py)
 
     Source:
-        Synthea at commit 2b0a55ba, as docs/draws.md sections 5 to 9 put it.
+        Synthea at commit 2b0a55ba, as docs/draws.md sections 5 to 10 put it.
     """
     patient = _newborn(modules, catalogue, cohort, row, options, observer)
     machine = Machine(patient)
@@ -82,7 +87,7 @@ def _newborn(
     options: SimulationOptions,
     observer: Observer | None,
 ) -> Patient:
-    return Patient(
+    patient = Patient(
         modules=modules,
         catalogue=catalogue,
         cohort=cohort,
@@ -93,6 +98,12 @@ def _newborn(
         death=int(cohort.death_ms[row]),
         attributes={name: column.at(row) for name, column in cohort.attributes.items()},
     )
+    if options.lifecycle != Profile.NONE:
+        unemployment = cohort.parameters.get("unemployment_probability")
+        patient.lifecycle = Lifecycle(
+            patient, mentions_of(modules, catalogue), 0.0 if unemployment is None else float(unemployment[row])
+        )
+    return patient
 
 
 def _live(patient: Patient, machine: Machine, frames: list[Frame]) -> int | None:
@@ -102,9 +113,13 @@ def _live(patient: Patient, machine: Machine, frames: list[Frame]) -> int | None
     time, last = patient.birth, None
     while time < patient.options.end_ms and not patient.is_dead(time):
         rows = len(patient.log)
+        if patient.lifecycle is not None:
+            patient.lifecycle.begin_step(time)
         encounters.begin_step(time)
         _tell(patient, time, rows)
-        running = [frame for frame in running if not machine.step(frame, time)]
+        before = [frame for frame in running if not _is_after_core(frame) and not machine.step(frame, time)]
+        _turn(patient, time)
+        running = before + [frame for frame in running if _is_after_core(frame) and not machine.step(frame, time)]
         rows = len(patient.log)
         encounters.end_step(time)
         _tell(patient, time, rows)
@@ -113,12 +128,27 @@ def _live(patient: Patient, machine: Machine, frames: list[Frame]) -> int | None
     return last
 
 
+def _is_after_core(frame: Frame) -> bool:
+    """Whether a module runs after the core turn."""
+    return utf16(frame.module.key) > utf16(CORE_AFTER)
+
+
+def _turn(patient: Patient, time: int) -> None:
+    """The core turn of the lifecycle."""
+    if patient.lifecycle is not None and not patient.is_dead(time):
+        rows = len(patient.log)
+        patient.lifecycle.turn(time)
+        _tell(patient, time, rows)
+
+
 def _end(patient: Patient, machine: Machine, last: int | None) -> None:
-    """Closes an open encounter and writes a background death, if no module's death came first."""
+    """Closes an open encounter, certifies a death, and writes a background death, if no module's death came first."""
     if last is None:
         return
     rows = len(patient.log)
     machine.states.encounters.end_life(last)
+    if patient.lifecycle is not None:
+        certify(patient)
     if patient.death < patient.options.end_ms and not patient.is_killed:
         patient.write(EventKind.DEATH, patient.death, source=SOURCE_BACKGROUND, stream=STREAM_MORTALITY)
     _tell(patient, last, rows)

@@ -99,8 +99,11 @@ class Encounters:
                 return
 
     def _create_for_engine(self, time: int, kind: EncounterClass, source: int) -> None:
-        made_by = self._patient.catalogue.sources[source].state
+        patient = self._patient
+        made_by = patient.catalogue.sources[source].state
         self._create(time, kind, ENCOUNTERS, made_by=made_by, source=source, stream=STREAM_ENCOUNTERS)
+        if patient.lifecycle is not None:
+            patient.lifecycle.visit(time)
 
     def _wellness_interval_ms(self, time: int) -> int:
         months = age_months(self._patient.birth, time)

@@ -45,6 +45,8 @@ _MEDICATION_KINDS = {"Medication": EventKind.MEDICATION, "CarePlan": EventKind.C
 _TELEMEDICINE_FROM_MS = 1_577_836_800_000  # 2020-01-01T00:00Z
 _CARE_BEFORE = (0.65, 0.35)
 _CARE_AFTER = (0.66, 0.25, 0.09)
+_CARE_BEFORE_TYPICAL = (0.75, 0.25)
+_CARE_AFTER_TYPICAL = (0.56, 0.20, 0.24)
 
 
 def utf16(text: str) -> bytes:
@@ -246,11 +248,17 @@ class Logic:
         if isinstance(transition, LookupTableTransition):
             return self._lookup(transition, time)
         assert isinstance(transition, TypeOfCareTransition)
-        probabilities = _CARE_BEFORE if time < _TELEMEDICINE_FROM_MS else _CARE_AFTER
         u = self._patient.uniform()
-        index, sums = _pick(u, probabilities)
+        index, sums = _pick(u, self._care_probabilities(time))
         target = (transition.ambulatory, transition.emergency, transition.telemedicine)[index]
         return Choice(transition=transition, target=target, option=index, uniform=u, cumulative=sums)
+
+    def _care_probabilities(self, time: int) -> tuple[float, ...]:
+        """Of ambulatory, emergency and telemedicine, by the insurance of the patient."""
+        lifecycle = self._patient.lifecycle
+        if lifecycle is None or lifecycle.insurance.has_low_access:
+            return _CARE_BEFORE if time < _TELEMEDICINE_FROM_MS else _CARE_AFTER
+        return _CARE_BEFORE_TYPICAL if time < _TELEMEDICINE_FROM_MS else _CARE_AFTER_TYPICAL
 
     def _first(self, options: Sequence[Any], frame: Frame, time: int) -> tuple[int, bool]:
         """Index of the first option whose condition is absent or holds, else the last, which is then a fallback."""

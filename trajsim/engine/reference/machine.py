@@ -78,10 +78,12 @@ class Machine:
         return visit.exited
 
     def _begin(self, visit: Visit) -> None:
-        """What is counted for each run of a state starts again."""
+        """What is counted for each run of a state starts again; the lifecycle writes what the state may look at."""
         self._patient.source = visit.source
         self._patient.reads = 0
         self._patient.tests.clear()
+        if self._patient.lifecycle is not None:
+            self._patient.lifecycle.begin_state(visit)
 
     def _run_state(self, frame: Frame, visit: Visit, time: int) -> bool:
         """Runs a state; if it is finished, sets when it was left."""

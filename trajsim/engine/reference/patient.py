@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from trajsim.engine.events import Catalogue, Coercion, EventKind
 from trajsim.engine.life import AttributeValue, EntryRef, Placeholder, Series
@@ -16,6 +17,9 @@ from trajsim.population.cohort import Cohort
 from trajsim.streams.ints import keyed_uniform, uniform
 from trajsim.streams.keys import stream_id
 
+if TYPE_CHECKING:
+    from trajsim.engine.reference.lifecycle.lifecycle import Lifecycle
+
 StoredValue = float | int | bool | str | Code | Entry | Placeholder | Series
 
 _SIGN_DECIMALS = {
@@ -27,6 +31,12 @@ _SIGN_DECIMALS = {
     "Weight": 1,
 }
 _OTHER_SIGN_DECIMALS = 2
+
+
+def rounded_sign(name: str, value: float) -> float:
+    """A vital sign as it is read: rounded half up to the decimals of the sign."""
+    scale = 10.0 ** _SIGN_DECIMALS.get(name, _OTHER_SIGN_DECIMALS)
+    return float(math.floor(value * scale + 0.5)) / scale
 
 
 @dataclass(slots=True)
@@ -49,6 +59,7 @@ class Patient:
         stream: Index of its stream.
         source: Catalogue index of the state that runs.
         reads: How many generator-backed vital signs this run of the state has read.
+        lifecycle: What happens beside the modules; None in a run without.
     """
 
     modules: ModuleSet
@@ -73,6 +84,7 @@ class Patient:
     stream: int = 0
     source: int = 0
     reads: int = 0
+    lifecycle: "Lifecycle | None" = None
     tests: list[ConditionTest] = field(default_factory=list)
     _drawn: dict[int, int] = field(default_factory=dict)
     _coerced: set[int] = field(default_factory=set)
@@ -146,6 +158,7 @@ class Patient:
         return {
             name: EntryRef(value.event, int(value.kind)) if isinstance(value, Entry) else value
             for name, value in self.attributes.items()
+            if self.lifecycle is None or name not in self.lifecycle.hidden_attributes
         }
 
     # --- symptoms -------------------------------------------------------------------------------------------------
@@ -162,7 +175,9 @@ class Patient:
 
     def vital_sign(self, name: str, time: int) -> float | None:
         """Reads a vital sign, rounded; None and a coercion if it is not set."""
-        given = self.signs.get(name, self.cohort.vital_signs.get(name))
+        given = self.signs.get(name)
+        if given is None:
+            given = self._unset_sign(name, time)
         if given is None:
             self.coerce(Coercion.VITAL_SIGN_UNSET, time)
             return None
@@ -171,8 +186,13 @@ class Patient:
             words = (stream_id(f"vital:{name}"), time, module, self.reads)
             self.reads += 1
             given = sample(given, keyed_uniform(self.options.seed, self.patient_id, *words))
-        scale = 10.0 ** _SIGN_DECIMALS.get(name, _OTHER_SIGN_DECIMALS)
-        return float(math.floor(given * scale + 0.5)) / scale
+        return rounded_sign(name, given)
+
+    def _unset_sign(self, name: str, time: int) -> float | None:
+        """A vital sign that no module has set: of the lifecycle or, in a run without, a constant of the cohort."""
+        if self.lifecycle is None:
+            return self.cohort.vital_signs.get(name)
+        return self.lifecycle.vital_sign(name, time)
 
     # --- expressions ----------------------------------------------------------------------------------------------
 
