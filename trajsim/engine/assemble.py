@@ -61,6 +61,7 @@ _ROLES: Mapping[EventKind, int] = {
     EventKind.SERIES: kernel.ROLE_SERIES,
     EventKind.DEATH: kernel.ROLE_DEATH,
     EventKind.COERCED: kernel.ROLE_IGNORED,
+    EventKind.COVERAGE: kernel.ROLE_IGNORED,
 }
 _TABLES: Mapping[EventKind, str] = {
     EventKind.ENCOUNTER: "encounters",

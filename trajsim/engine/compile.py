@@ -8,12 +8,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from trajsim.engine import compile_lifecycle
 from trajsim.engine.compile_frames import Frames, atoms_of, conditions_of
 from trajsim.engine.compile_heap import Heap, java_hash, sign_decimals
 from trajsim.engine.compile_logic import LogicCompiler
 from trajsim.engine.compile_states import Names, StateCompiler
 from trajsim.engine.compile_transitions import TransitionCompiler
 from trajsim.engine.events import PROCESS_SOURCES, Catalogue
+from trajsim.engine.lifecycle_slots import ON_MENTION
 from trajsim.engine.program import (
     CAPACITIES,
     HEADER_DTYPE,
@@ -23,13 +25,19 @@ from trajsim.engine.program import (
 )
 from trajsim.errors import CompileError
 from trajsim.gmf import model as gmf
+from trajsim.gmf.mentions import mentioned_attributes
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.streams.keys import stream_id
 
 _ROWS_SLACK = 64
 
 
 def compile_modules(
-    modules: gmf.ModuleSet, *, texts: Iterable[str] = (), catalogue: Catalogue | None = None
+    modules: gmf.ModuleSet,
+    *,
+    texts: Iterable[str] = (),
+    catalogue: Catalogue | None = None,
+    lifecycle: Lifecycle = Lifecycle.NONE,
 ) -> Program:
     """Compiles a set of modules.
 
@@ -37,9 +45,10 @@ def compile_modules(
         modules: Modules without error findings (see `trajsim.gmf.check`).
         texts: Every text that attributes of the cohort may hold (`Cohort.texts`).
         catalogue: A catalogue of the same modules and texts, if there is one already.
+        lifecycle: What happens beside the modules; a run must ask for the same.
 
     Returns:
-        The program; the same modules and texts give the same program.
+        The program; the same arguments give the same program.
 
     Raises:
         CompileError: The modules need more slots than the largest patient record has, or hold something that has no
@@ -47,15 +56,16 @@ def compile_modules(
     """
     if catalogue is None:
         catalogue = Catalogue(modules, extra_strings=texts)
-    return _Linker(modules, catalogue).program()
+    return _Linker(modules, catalogue, lifecycle).program()
 
 
 class _Linker:
     """Compiles all files of a set into one program."""
 
-    def __init__(self, modules: gmf.ModuleSet, catalogue: Catalogue) -> None:
+    def __init__(self, modules: gmf.ModuleSet, catalogue: Catalogue, lifecycle: Lifecycle) -> None:
         self.modules = modules
         self.catalogue = catalogue
+        self.lifecycle = lifecycle
         self.heap = Heap(catalogue, ())
         files = {key: modules.modules[key] for key in sorted(modules.modules)}
         self.files = files
@@ -72,6 +82,8 @@ class _Linker:
     def _register(self) -> None:
         """Gives slots to all names before the first state is compiled: order must not depend on use."""
         symptoms: set[str] = set()
+        if self.lifecycle is not Lifecycle.NONE:
+            compile_lifecycle.register(self.heap, self.modules)
         for module in self.files.values():
             for state in module.states.values():
                 match state:
@@ -122,6 +134,8 @@ class _Linker:
                     row.file = self.frames.index[key]
                 compiler.compile(rows[0], rows[1:], state)
                 row = rows[0]
+                if self.lifecycle is not Lifecycle.NONE:
+                    self._mention(row, state)
                 row.tk, row.o0, row.o1, row.table = transitions.compile(state.transition)
         header = self._header()
         return Program(
@@ -141,13 +155,22 @@ class _Linker:
             signs=tuple(self.heap.signs),
             file_keys=tuple(self.frames.keys),
             series=tuple(self.heap.series),
+            lifecycle=self.lifecycle,
             capacity=_capacity(int(header["n_words"][0]), int(header["n_floats"][0])),
         )
+
+    def _mention(self, row: np.record, state: gmf.State) -> None:
+        """Marks a state that mentions what the lifecycle writes only then; a guard on that is tested at every step."""
+        if mentioned_attributes(state, self.modules) & ON_MENTION:
+            row.mentions = 1
+            if isinstance(state, gmf.Guard):
+                row.e = 1
 
     def _header(self) -> np.recarray:
         heap, frames = self.heap, self.frames
         header = np.zeros(1, dtype=HEADER_DTYPE).view(np.recarray)
         h = header[0]
+        compile_lifecycle.write(h, heap, self.modules, self.lifecycle)
         top = list(self.modules.top_level())
         n_streams, n_files = len(self.catalogue.streams), len(frames.keys)
         h.z_module_file = heap.integers(frames.index[module.key] for module in top)

@@ -34,7 +34,8 @@ from trajsim.gmf.model import (
     SupplyList,
     Vaccine,
 )
-from trajsim.streams.keys import ENCOUNTERS, MORTALITY, stream_id
+from trajsim.lifecycle.tables import immunization_schedule
+from trajsim.streams.keys import CERTIFICATE, COVID, ENCOUNTERS, IMMUNIZATIONS, INSURANCE, MORTALITY, stream_id
 
 NEVER_MS = np.iinfo(np.int64).max
 
@@ -69,6 +70,7 @@ class EventKind(enum.IntEnum):
     SERIES = 25
     DEATH = 26
     COERCED = 27
+    COVERAGE = 28
 
 
 class EncounterClass(enum.IntEnum):
@@ -151,13 +153,24 @@ class Source:
     definition: object | None
 
 
-def _process(module: str, state: str, code: str, display: str) -> Source:
-    codes = (Code("SNOMED-CT", code, display),) if code else ()
+def _process(module: str, state: str, code: str, display: str, *, system: str = "SNOMED-CT") -> Source:
+    codes = (Code(system, code, display),) if code else ()
     return Source(module=module, state=state, child=-1, codes=codes, definition=None)
 
 
 SCHEDULED_WELLNESS = "Encounter Module Scheduled Wellness"
 SYMPTOM_DRIVEN = "Encounter Module Symptom Driven"
+
+_VACCINES = tuple(
+    Source(
+        module=IMMUNIZATIONS,
+        state=vaccine.name,
+        child=-1,
+        codes=(Code("CVX", vaccine.cvx, vaccine.display),),
+        definition=None,
+    )
+    for vaccine in immunization_schedule()
+)
 
 PROCESS_SOURCES = (
     _process(ENCOUNTERS, SCHEDULED_WELLNESS, "410620009", "Well child visit"),
@@ -166,6 +179,15 @@ PROCESS_SOURCES = (
     _process(ENCOUNTERS, SYMPTOM_DRIVEN, "702927004", "Urgent care visit"),
     _process(ENCOUNTERS, SYMPTOM_DRIVEN, "185349003", "Outpatient visit"),
     _process(MORTALITY, "Background mortality", "", ""),
+    _process(COVID, "COVID-19 Vaccination", "33879002", "Vaccination"),
+    _process(COVID, "Pfizer", "208", "COVID-19 mRNA vaccine, 30 mcg", system="CVX"),
+    _process(COVID, "Moderna", "207", "COVID-19 mRNA vaccine, 100 mcg", system="CVX"),
+    _process(COVID, "Janssen", "212", "COVID-19 vector vaccine, Ad26", system="CVX"),
+    _process(INSURANCE, "Insurance", "", ""),
+    _process(CERTIFICATE, "Death Certification", "308646001", "Death certification"),
+    _process(CERTIFICATE, "Cause of Death", "69453-9", "Cause of death", system="LOINC"),
+    _process(CERTIFICATE, "Death Certificate", "69409-1", "Death certificate", system="LOINC"),
+    *_VACCINES,
 )
 (
     SOURCE_WELLNESS_CHILD,
@@ -174,10 +196,22 @@ PROCESS_SOURCES = (
     SOURCE_URGENTCARE,
     SOURCE_OUTPATIENT,
     SOURCE_BACKGROUND,
-) = range(6)
+    SOURCE_COVID_ENCOUNTER,
+    SOURCE_COVID_PFIZER,
+    SOURCE_COVID_MODERNA,
+    SOURCE_COVID_JANSSEN,
+    SOURCE_INSURANCE,
+    SOURCE_CERTIFICATE_ENCOUNTER,
+    SOURCE_CERTIFICATE_OBSERVATION,
+    SOURCE_CERTIFICATE_REPORT,
+    SOURCE_VACCINE_FIRST,
+) = range(15)
 
-STREAM_ENCOUNTERS = 0
-STREAM_MORTALITY = 1
+PROCESS_STREAMS = (ENCOUNTERS, MORTALITY, IMMUNIZATIONS, COVID, INSURANCE, CERTIFICATE)
+STREAM_ENCOUNTERS, STREAM_MORTALITY, STREAM_IMMUNIZATIONS, STREAM_COVID, STREAM_INSURANCE, STREAM_CERTIFICATE = range(6)
+FIRST_MODULE_STREAM = len(PROCESS_STREAMS)
+
+LIFECYCLE_TEXTS = ("none", "medicare", "medicaid", "dual eligible", "private", "M", "S", "W", "D")
 
 
 class Catalogue:
@@ -189,7 +223,7 @@ class Catalogue:
 
     Attributes:
         sources: By `state` of an event.
-        streams: By `module` of an event: ``@encounters``, ``@mortality``, then the top-level modules in run order.
+        streams: By `module` of an event: `PROCESS_STREAMS`, then the top-level modules in run order.
         stream_ids: Philox stream numbers of `streams`.
         codes: By code index; identity is (system, code), the display is the first one seen.
         strings: By string index.
@@ -216,9 +250,12 @@ class Catalogue:
         for key in sorted(modules.modules):
             for name, state in modules.modules[key].states.items():
                 self._add_state(key, name, state)
-        for text in extra_strings:
+        for text in (*extra_strings, *LIFECYCLE_TEXTS):
             self._add_string(text)
-        self.streams: tuple[str, ...] = (ENCOUNTERS, MORTALITY, *(module.key for module in modules.top_level()))
+        self.streams: tuple[str, ...] = (
+            *PROCESS_STREAMS,
+            *(module.key for module in modules.top_level()),
+        )
         self.stream_ids: tuple[int, ...] = tuple(stream_id(path) for path in self.streams)
         self._check_streams()
 

@@ -4,18 +4,37 @@ The virtual machine stops in the middle of a life when a buffer is full; the buf
 nothing had happened.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.engine.events import EVENT_DTYPE
+from trajsim.engine.compile_lifecycle import place_of_state
+from trajsim.engine.events import EVENT_DTYPE, FIRST_MODULE_STREAM
 from trajsim.engine.kernels.vm import run_chunk
+from trajsim.engine.lifecycle_slots import PROFILE_NUMBERS
 from trajsim.engine.opcodes import ExitStatus, Tag
 from trajsim.engine.options import SimulationOptions
 from trajsim.engine.program import ENCOUNTER_DTYPE, LOG_DTYPE, Program, patient_dtype
 from trajsim.errors import ConfigError, EngineFault
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import Cohort
 
-_PERSON_DTYPE = np.dtype([("birth", np.int64), ("death", np.int64), ("patient", np.uint64)], align=True)
+_PERSON_DTYPE = np.dtype(
+    [
+        ("birth", np.int64),
+        ("death", np.int64),
+        ("patient", np.uint64),
+        # what the lifecycle reads of the cohort
+        ("sex", np.int64),  # 0 F, 1 M
+        ("black", np.int64),
+        ("place", np.int64),  # row of the Medicaid table, -1 none
+        ("income", np.float64),
+        ("occupation", np.float64),
+        ("unemployment", np.float64),
+    ],
+    align=True,
+)
 _KIND_TAGS = {"number": Tag.NUMBER, "integer": Tag.INTEGER, "boolean": Tag.BOOLEAN, "text": Tag.STRING}
 
 
@@ -29,6 +48,7 @@ class Inputs:
         self.people.patient = cohort.patient_id
         self.people.birth = cohort.birth_ms
         self.people.death = cohort.death_ms
+        self._lifecycle(cohort)
         columns = [
             (program.attribute_index[name], column)
             for name, column in cohort.attributes.items()
@@ -43,11 +63,37 @@ class Inputs:
                 self.values[:, position] = indexes[column.values]
             else:
                 self.values[:, position] = column.values
-        signs = [
-            (program.signs.index(name), value) for name, value in cohort.vital_signs.items() if name in program.signs
-        ]
+        constants = cohort.vital_signs.items() if program.lifecycle is Lifecycle.NONE else ()
+        signs = [(program.signs.index(name), value) for name, value in constants if name in program.signs]
         self.sign_slots = np.array([slot for slot, _ in signs], dtype=np.int64)
         self.sign_values = np.array([value for _, value in signs], dtype=np.float64)
+
+    def _lifecycle(self, cohort: Cohort) -> None:
+        people = self.people
+        people.sex = _as_text(cohort, "gender", {"M": 1}, 0)
+        people.black = _as_text(cohort, "race", {"black": 1}, 0)
+        places = cohort.attributes["state"].categories if "state" in cohort.attributes else ()
+        people.place = _as_text(cohort, "state", {name: place_of_state(name) for name in places}, -1)
+        people.income = _as_number(cohort, "income")
+        people.occupation = _as_number(cohort, "occupation_level")
+        people.unemployment = cohort.parameters.get("unemployment_probability", 0.0)
+
+
+def _as_text(cohort: Cohort, name: str, meanings: Mapping[str, int], absent: int) -> NDArray[np.int64] | int:
+    """Numbers that stand for the texts of a column."""
+    column = cohort.attributes.get(name)
+    if column is None or column.kind != "text":
+        return absent
+    table = np.array([meanings.get(text, absent) for text in column.categories], dtype=np.int64)
+    numbers: NDArray[np.int64] = table[column.values]
+    return numbers
+
+
+def _as_number(cohort: Cohort, name: str) -> NDArray[np.float64] | float:
+    column = cohort.attributes.get(name)
+    if column is None or column.kind not in ("number", "integer"):
+        return 0.0
+    return column.values.astype(np.float64)
 
 
 def _text_index(program: Program, text: str) -> int:
@@ -74,6 +120,9 @@ class Machine:
         polling: bool = False,
     ) -> None:
         """Makes the buffers. A machine that is `polling` runs every module in every step: slower, the same lives."""
+        if options.lifecycle is not program.lifecycle:
+            msg = f"the program was compiled with lifecycle {program.lifecycle}, the run asks for {options.lifecycle}"
+            raise ConfigError(msg, hint="compile with lifecycle=options.lifecycle")
         self.program = program
         self.record = np.zeros(1, dtype=patient_dtype(program.capacity)).view(np.recarray)
         x = self.record[0]
@@ -84,6 +133,7 @@ class Machine:
         x.budget = options.step_budget
         x.logging = int(logging)
         x.polling = int(polling)
+        x.profile = PROFILE_NUMBERS[options.lifecycle]
         x.phase = -1
         rows = max(rows, 2 * int(program.header[0].max_rows))
         self.events = np.zeros(rows, dtype=EVENT_DTYPE).view(np.recarray)
@@ -126,7 +176,7 @@ class Machine:
         x = self.record[0]
         x.phase = -1
         source = self.program.catalogue.sources[int(x.state)]
-        top = self.program.catalogue.streams[int(x.mi) + 2]
+        top = self.program.catalogue.streams[int(x.mi) + FIRST_MODULE_STREAM]
         raise EngineFault(
             status.sentence,
             module=source.module if source.module == top else f"{top} > {source.module}",

@@ -231,3 +231,18 @@ class ExitStatus(enum.IntEnum):
             ExitStatus.BUDGET: "the step budget is used up: the module goes round without time passing",
             ExitStatus.DEPTH: "submodules call each other more than 60 levels deep",
         }[self]
+
+
+class Note(enum.IntFlag):
+    """What the lifecycle notes at a turn for values that are drawn later in the step."""
+
+    DIABETES = 1
+    PREDIABETES = 2
+    HYPERTENSION = 4
+    CONTROLLED = 8
+    OSTEOPOROSIS = 16
+    CORONARY_HEART_DISEASE = 32
+    VENTRICULAR_HYPERTROPHY = 64
+    SMOKER = 128
+    CHF = 256
+    ATRIAL_FIBRILLATION = 512

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from trajsim.errors import ConfigError
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.units import WEEK_MS
 
 STEP_BUDGET = 10_000
@@ -17,12 +18,14 @@ class SimulationOptions:
         end_ms: End of the run; no step begins at or after it. Milliseconds since 1970-01-01 UTC.
         time_step_ms: Length of a step; the grid of a patient begins at birth.
         step_budget: States that may finish in one module and step before the engine stops with a fault.
+        lifecycle: What happens beside the modules (docs/draws.md, section 10).
     """
 
     seed: int
     end_ms: int
     time_step_ms: int = WEEK_MS
     step_budget: int = STEP_BUDGET
+    lifecycle: Lifecycle = Lifecycle.NONE
 
     def __post_init__(self) -> None:
         """Checks the ranges.

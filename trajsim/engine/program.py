@@ -13,10 +13,14 @@ from numpy.typing import NDArray
 
 from trajsim.engine.events import EVENT_DTYPE, Catalogue
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 
 STACK_DEPTH = 64
 COUNTERS = 8
 EXPRESSION_DEPTH = 128
+MOST_POINTS = 64  # of a growth trajectory
+MOST_VACCINES = 64
+MOST_DOSES = 512
 
 HEADER_DTYPE = np.dtype(
     [
@@ -81,6 +85,42 @@ HEADER_DTYPE = np.dtype(
             "z_sign_decimals",
             "z_sign_number",
             "z_code_text",
+            # the lifecycle
+            "core_position",  # the module before which the core turn comes
+            "has_risks",
+            "z_life_slot",
+            "z_life_text",
+            "z_sign_life",
+            "d_bounds",
+            "d_charts",
+            "d_correlation",
+            "d_toddlers_f",
+            "n_toddlers_f",
+            "d_toddlers_m",
+            "n_toddlers_m",
+            "d_lengths_f",
+            "n_lengths_f",
+            "d_lengths_m",
+            "n_lengths_m",
+            "n_drugs",
+            "z_drugs",
+            "d_drugs",
+            "n_a1c",
+            "z_a1c",
+            "d_a1c",
+            "lifestyle",
+            "n_vaccines",
+            "z_vaccines",
+            "z_schedule",
+            "n_covid_days",
+            "d_covid",
+            "d_covid_shares",
+            "covid_text",
+            "n_disabilities",
+            "z_disabilities",
+            "d_medicaid",
+            "n_plans",
+            "d_plans",
         )
     ],
     align=True,
@@ -117,6 +157,7 @@ STATE_DTYPE = np.dtype(
         ("tag", np.uint8),
         ("mode", np.uint8),
         ("timed", np.uint8),
+        ("mentions", np.uint8),  # attributes that the lifecycle writes on mention
     ],
     align=True,
 )
@@ -229,6 +270,59 @@ _WORDS = (
     "block_mask",
     "poll",
     "polling",
+    # the lifecycle
+    "profile",
+    "core_due",
+    "turn",
+    "life_wake",
+    "last_months",
+    "overridden",
+    "sex",
+    "black",
+    "place",
+    "plan",
+    "insured_until",
+    "habits",
+    "married",
+    "smoking_stop",
+    "drinking_stop",
+    "employment_due",
+    "employment_tries",
+    "severe",
+    "note_severity",
+    "note_ckd",
+    "note_flags",
+    "covid_status",
+    "covid_date",
+    "covid_vaccine",
+    "covid_last",
+    "covid_tries",
+    "n_points",
+    "managed",
+    "managed_since",
+    "managed_child",
+    "adherent",
+    "lasting",
+    "time_at_20",
+)
+
+_FLOATS = (
+    "income",
+    "occupation",
+    "unemployment",
+    "height_percentile",
+    "weight_percentile",
+    "head_percentile",
+    "height",
+    "weight",
+    "bmi",
+    "head",
+    "weight_before",
+    "loss",
+    "percentile_before",
+    "weight_at_20",
+    "note_a1c",
+    "covid_chance",
 )
 
 
@@ -238,12 +332,18 @@ def patient_dtype(capacity: Capacity) -> np.dtype[np.void]:
         (name, np.uint64) for name in ("seed_low", "seed_high", "patient_low", "patient_high")
     ]
     words: list[tuple[str, Any]] = [(name, np.int64) for name in _WORDS]
+    words += [(name, np.float64) for name in _FLOATS]
     nested = [
         ("stack_file", np.int64, (STACK_DEPTH,)),
         ("stack_time", np.int64, (STACK_DEPTH,)),
         ("counters", np.int64, (COUNTERS,)),
         ("operand_tag", np.int64, (EXPRESSION_DEPTH,)),
         ("operand", np.float64, (EXPRESSION_DEPTH,)),
+        ("point_months", np.int64, (MOST_POINTS,)),
+        ("point_time", np.int64, (MOST_POINTS,)),
+        ("point_bmi", np.float64, (MOST_POINTS,)),
+        ("dose_count", np.int64, (MOST_VACCINES,)),
+        ("dose_months", np.int64, (MOST_DOSES,)),
         ("w", np.int64, (capacity.words,)),
         ("f", np.float64, (capacity.floats,)),
     ]
@@ -274,6 +374,7 @@ class Program:
     file_keys: tuple[str, ...]
     series: tuple[tuple[tuple[float, ...], float], ...]
     capacity: Capacity
+    lifecycle: Lifecycle = Lifecycle.NONE
     attribute_index: dict[str, int] = field(default_factory=dict)
 
     @property

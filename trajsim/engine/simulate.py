@@ -17,6 +17,7 @@ from trajsim.engine.compile import compile_modules
 from trajsim.engine.events import EVENT_DTYPE, Catalogue
 from trajsim.engine.history import history_of
 from trajsim.engine.life import AttributeValue, EntryRef, Life, Placeholder, Series
+from trajsim.engine.lifecycle_slots import ON_MENTION
 from trajsim.engine.machine import Inputs, Machine
 from trajsim.engine.metrics import StateMetrics
 from trajsim.engine.opcodes import Tag
@@ -24,6 +25,7 @@ from trajsim.engine.options import PerformanceOptions, SimulationOptions
 from trajsim.engine.program import Program
 from trajsim.errors import ConfigError
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import Cohort
 from trajsim.records.table import Records, concat
 
@@ -249,7 +251,7 @@ def simulate(
         ...     print(patient.patient_id, len(patient["encounters"]))
     """
     if isinstance(program, ModuleSet):
-        program = compile_modules(program, texts=cohort.texts())
+        program = compile_modules(program, texts=cohort.texts(), lifecycle=options.lifecycle)
     return Run(program, cohort, options, performance or PerformanceOptions(), metrics, on_progress)
 
 
@@ -265,7 +267,7 @@ def simulate_life(
 ) -> Life:
     """Runs one patient on the virtual machine and returns the whole life (see `trajsim.engine.reference`)."""
     if program is None:
-        program = compile_modules(modules, catalogue=catalogue)
+        program = compile_modules(modules, catalogue=catalogue, lifecycle=options.lifecycle)
     cohort = cohort.rows(row, row + 1)
     machine = Machine(program, options, logging=history)
     offsets = np.zeros(2, dtype=np.int64)
@@ -311,4 +313,7 @@ def _attributes(program: Program, x: np.record, events: NDArray[np.void]) -> dic
                 values[name] = Series(*program.series[int(number)])
             case Tag.NIL:
                 pass
+    if program.lifecycle is not Lifecycle.NONE:
+        for name in ON_MENTION:
+            values.pop(name, None)
     return values

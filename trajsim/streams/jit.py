@@ -21,7 +21,7 @@ Kernel = Callable[..., Any]
 _log = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_SOURCES = ("streams", "engine/kernels")
+_SOURCES = ("streams", "lifecycle", "engine/kernels")
 
 # `_nrt=False`: kernels never allocate, so reference counting is dead weight (1.75 times slower, measured in the
 # prototype); any allocation becomes a compile-time error, which is a rule worth having.
@@ -33,7 +33,7 @@ def _source_digest() -> str:
     for package in ("numba", "llvmlite", "numpy"):
         digest.update(f"{package} {metadata.version(package)}\n".encode())
     for folder in _SOURCES:
-        for path in sorted((_PACKAGE / folder).glob("*.py")):
+        for path in sorted((_PACKAGE / folder).rglob("*.py")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:16]
 

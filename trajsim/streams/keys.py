@@ -5,6 +5,10 @@ import hashlib
 ENCOUNTERS = "@encounters"
 MORTALITY = "@mortality"
 POPULATION = "@population"
+IMMUNIZATIONS = "@immunizations"
+COVID = "@covid-19"
+INSURANCE = "@insurance"
+CERTIFICATE = "@death-certificate"
 
 KEYED_XOR = 0x9E3779B97F4A7C15
 HASH_START = 0x243F6A8885A308D3

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from trajsim.engine.kernels.slots import DAY, age_in_months, coerce, days_from_civil, read_sign
+from trajsim.engine.kernels.lifecycle.signs import read_sign
+from trajsim.engine.kernels.slots import age_in_decimal_years, coerce
 from trajsim.engine.opcodes import ExpressionOp, Tag
 from trajsim.streams.jit import jit
 
@@ -52,20 +53,6 @@ COERCED_KIND = 1
 COERCED_VITAL_SIGN = 5
 MAX_PRODUCT = 64.0
 EXP_LIMIT = 709.0
-
-
-@jit
-def age_in_decimal_years(x, t):
-    """Whole years + months / 12 + days / 365.2425 between the dates (UTC) of birth and t."""
-    months = age_in_months(x, t)
-    total = x.birth_year * 12 + x.birth_month - 1 + months
-    year = total // 12
-    month = total - year * 12 + 1
-    first = days_from_civil(year, month, 1)
-    length = days_from_civil(year + month // 12, month % 12 + 1, 1) - first
-    day = x.birth_day if x.birth_day < length else length
-    days = t // DAY - (first + day - 1)
-    return np.float64(months // 12) + np.float64(months % 12) / 12.0 + np.float64(days) / 365.2425
 
 
 @jit
@@ -147,7 +134,7 @@ def _load(h, S, Z, D, x, E, op, argument, top, t, stream):
     elif op == PUSH_AGE:
         _give(x, top, NUMBER, age_in_decimal_years(x, t))
     elif op == PUSH_SIGN:
-        value, known = read_sign(h, S, Z, x, argument, t, stream)
+        value, known = read_sign(h, S, Z, D, x, E, argument, t, stream)
         if known:
             _give(x, top, NUMBER, value)
         else:

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from trajsim.engine.kernels.slots import UNSET, age_in_months, civil, coerce, read_sign
+from trajsim.engine.kernels.lifecycle.signs import read_sign
+from trajsim.engine.kernels.slots import UNSET, age_in_months, civil, coerce
 from trajsim.engine.opcodes import Compare, Tag, Test
 from trajsim.streams.jit import jit
 
@@ -214,7 +215,7 @@ def _compare_given(h, x, E, value, node, t, stream):
 
 
 @jit
-def _clinical_atom(h, S, Z, x, E, node, t, stream):
+def _clinical_atom(h, S, Z, D, x, E, node, t, stream):
     op = node.op
     if op == T_PRESENT:
         return _present_any(h, Z, x, E, node, t, stream)
@@ -226,7 +227,7 @@ def _clinical_atom(h, S, Z, x, E, node, t, stream):
         return _observation_attribute(h, x, E, node, t, stream)
     if op == T_SYMPTOM:
         return _compare_given(h, x, E, symptom_value(h, Z, x, node.a), node, t, stream)
-    value, known = read_sign(h, S, Z, x, node.a, t, stream)
+    value, known = read_sign(h, S, Z, D, x, E, node.a, t, stream)
     if not known:
         coerce(h, x, E, COERCED_VITAL_SIGN, t, stream)
         return False
@@ -259,7 +260,7 @@ def _attribute(h, Z, x, E, node, t, stream):
 
 
 @jit
-def evaluate(h, S, N, Z, x, E, entry, t, stream):
+def evaluate(h, S, N, Z, D, x, E, entry, t, stream):
     """Whether a condition holds; `entry` is its first node, or -1 (true) or -2 (false)."""
     n = np.int64(entry)
     while n >= 0:
@@ -276,7 +277,7 @@ def evaluate(h, S, N, Z, x, E, entry, t, stream):
         elif op == T_SAME_TEXT:
             r = _same_text(h, Z, x, node)
         elif op <= T_PRESENT_ATTRIBUTE:
-            r = _clinical_atom(h, S, Z, x, E, node, t, stream)
+            r = _clinical_atom(h, S, Z, D, x, E, node, t, stream)
         elif op == T_PRIOR_STATE:
             r = _prior_state(h, x, node, t)
         elif op == T_COUNT_RESET:

@@ -6,7 +6,7 @@ import numpy as np
 
 from trajsim.engine.opcodes import Draw, Tag
 from trajsim.streams.jit import inline_jit, jit
-from trajsim.streams.philox import hash4, keyed_uniform, normal_quantile, uniform
+from trajsim.streams.philox import normal_quantile, uniform
 
 UNSET = np.iinfo(np.int64).min
 NEVER = np.iinfo(np.int64).max
@@ -74,6 +74,20 @@ def instant_of_age(x, months):
     last = days_from_civil(year + month // 12, month % 12 + 1, 1)
     day = days_from_civil(year, month, 1) + x.birth_day - 1
     return (day if day < last else last) * DAY
+
+
+@jit
+def age_in_decimal_years(x, t):
+    """Whole years + months / 12 + days / 365.2425 between the dates (UTC) of birth and t."""
+    months = age_in_months(x, t)
+    total = x.birth_year * 12 + x.birth_month - 1 + months
+    year = total // 12
+    month = total - year * 12 + 1
+    first = days_from_civil(year, month, 1)
+    length = days_from_civil(year + month // 12, month % 12 + 1, 1) - first
+    day = x.birth_day if x.birth_day < length else length
+    days = t // DAY - (first + day - 1)
+    return np.float64(months // 12) + np.float64(months % 12) / 12.0 + np.float64(days) / 365.2425
 
 
 @inline_jit
@@ -201,22 +215,3 @@ def coerce(h, x, E, kind, t, stream):
         return
     x.w[word] |= bit
     emit(h, x, E, COERCED, state, t, 0.0, -1, -1, kind, stream)
-
-
-@jit
-def read_sign(h, S, Z, x, sign, t, stream):
-    """A vital sign's value, rounded; second result False if it is not set."""
-    w = x.w
-    tag = w[h.w_sign + sign]
-    if tag == 0:
-        return 0.0, False
-    v = x.f[h.f_sign + sign]
-    if tag == 2:
-        k = x.reads
-        x.reads = k + 1
-        number = np.uint64(Z[h.z_stream_number + stream])
-        key = hash4(np.uint64(Z[h.z_sign_number + sign]), np.uint64(t), number, np.uint64(k))
-        u = keyed_uniform(x.seed_low, x.seed_high, x.patient_low, x.patient_high, key)
-        v = law(S[w[h.w_sign_state + sign]], u)
-    p = power_of_ten(Z[h.z_sign_decimals + sign])
-    return np.floor(v * p + 0.5) / p, True

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trajsim.engine.events import EventKind
+from trajsim.engine.events import FIRST_MODULE_STREAM, EventKind
 from trajsim.engine.kernels.encounters import attach, close_current, create_encounter, release, update_symptom_total
 from trajsim.engine.kernels.entries import (
     diagnose,
@@ -17,13 +17,13 @@ from trajsim.engine.kernels.entries import (
     text_of,
 )
 from trajsim.engine.kernels.expressions import expression
+from trajsim.engine.kernels.lifecycle.signs import read_sign
 from trajsim.engine.kernels.slots import (
     coerce,
     draw_value,
     emit,
     mark,
     next_uniform,
-    read_sign,
     set_attribute,
     span_of,
 )
@@ -102,7 +102,6 @@ VALUE_BOOLEAN = 4
 
 CHRONIC = 1
 ADMINISTRATION = 2
-FIRST_MODULE_STREAM = 2
 
 COERCED_VITAL_SIGN = 5
 COERCED_REASON = 8
@@ -234,7 +233,7 @@ def procedure(h, S, Z, x, E, C, state, t, stream):
 
 
 @jit
-def _observe(h, S, Z, x, E, C, state, t, stream):
+def _observe(h, S, Z, D, x, E, C, state, t, stream):
     """Writes one observation, of a state or of a child."""
     s = S[state]
     kind = VALUE_NULL
@@ -248,7 +247,7 @@ def _observe(h, S, Z, x, E, C, state, t, stream):
     elif s.mode == SEEN_CODE:
         kind, value = VALUE_CODE, np.float64(s.a)
     elif s.mode == SEEN_VITAL_SIGN:
-        reading, known = read_sign(h, S, Z, x, s.a, t, stream)
+        reading, known = read_sign(h, S, Z, D, x, E, s.a, t, stream)
         if known:
             kind, value = VALUE_NUMBER, reading
         else:
@@ -300,12 +299,12 @@ def _remember(h, x, C, slot, kind, value, t):
 
 
 @jit
-def _panel(h, S, Z, x, E, C, state, kind, t, stream):
+def _panel(h, S, Z, D, x, E, C, state, kind, t, stream):
     """A panel or report: its children, then itself; the children point at it."""
     n = S[state].b
     first = np.int64(0)
     for k in range(n):
-        event = _observe(h, S, Z, x, E, C, state + 1 + k, t, stream)
+        event = _observe(h, S, Z, D, x, E, C, state + 1 + k, t, stream)
         if k == 0:
             first = event
     parent = emit(h, x, E, kind, state, t, np.float64(n), attach(x, C, t), -1, 0, stream)
@@ -402,6 +401,7 @@ def _vital_sign(h, S, Z, D, x, E, state, s, t, stream):
         if tag == NUMBER:
             x.f[h.f_sign + s.a] = value
             x.w[h.w_sign + s.a] = 1
+    x.overridden = 1
     mark(x, s.a * 5 + 3)
 
 
@@ -413,11 +413,11 @@ def clinical(h, S, Z, D, x, E, C, state, file, t, stream):
     if op == OP_SET_ATTRIBUTE:
         _set_attribute_state(h, S, Z, D, x, E, s, t, stream)
     elif op == OP_OBSERVATION:
-        _observe(h, S, Z, x, E, C, state, t, stream)
+        _observe(h, S, Z, D, x, E, C, state, t, stream)
     elif op == OP_MULTI_OBSERVATION:
-        _panel(h, S, Z, x, E, C, state, MULTI_OBSERVATION, t, stream)
+        _panel(h, S, Z, D, x, E, C, state, MULTI_OBSERVATION, t, stream)
     elif op == OP_REPORT:
-        _panel(h, S, Z, x, E, C, state, REPORT, t, stream)
+        _panel(h, S, Z, D, x, E, C, state, REPORT, t, stream)
     elif op == OP_CONDITION_ONSET or op == OP_ALLERGY_ONSET:
         _onset(h, S, Z, D, x, E, C, state, file, t, stream)
     elif op == OP_END_ENTRY:

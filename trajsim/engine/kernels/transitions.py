@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from trajsim.engine.kernels.lifecycle.insurance import DUAL, MEDICAID, plan_kind
 from trajsim.engine.kernels.logic import evaluate
 from trajsim.engine.kernels.slots import age_in_months, coerce, next_uniform
 from trajsim.engine.opcodes import Tag, TransitionOp
@@ -46,11 +47,11 @@ def distributed(h, O, Z, x, E, o0, o1, t, stream):
 
 
 @jit
-def _conditional(h, S, O, N, Z, x, E, o0, o1, t, stream):
+def _conditional(h, S, O, N, Z, D, x, E, o0, o1, t, stream):
     """Index of the first option whose condition holds, else of the last."""
     for k in range(o0, o1):
         condition = O[k].condition
-        if condition == -1 or evaluate(h, S, N, Z, x, E, condition, t, stream):
+        if condition == -1 or evaluate(h, S, N, Z, D, x, E, condition, t, stream):
             return np.int64(k)
     return np.int64(o1 - 1)
 
@@ -150,13 +151,19 @@ def _lookup(h, O, T, Z, D, x, E, table, o0, o1, t, stream):
 
 
 @jit
-def _type_of_care(h, O, Z, x, o0, t, stream):
-    """Ambulatory, emergency or telemedicine, as for people without insurance: nobody has a payer yet."""
+def _type_of_care(h, O, Z, D, x, o0, t, stream):
+    """Ambulatory, emergency or telemedicine, by who pays."""
     u = next_uniform(h, Z, x, stream)
-    if t < TELEMEDICINE_START:
-        first, second = 0.65, 0.65 + 0.35
+    kind = plan_kind(h, D, x) if x.profile != 0 else np.int64(-1)
+    if kind < 0 or kind == MEDICAID or kind == DUAL:
+        if t < TELEMEDICINE_START:
+            first, second = 0.65, 0.65 + 0.35
+        else:
+            first, second = 0.66, 0.66 + 0.25
+    elif t < TELEMEDICINE_START:
+        first, second = 0.75, 0.75 + 0.25
     else:
-        first, second = 0.66, 0.66 + 0.25
+        first, second = 0.56, 0.56 + 0.2
     if u < first:
         return np.int64(O[o0].next)
     if u < second:
@@ -174,12 +181,12 @@ def choose(h, S, O, N, T, Z, D, x, E, state, t, stream):
     if kind == DISTRIBUTED:
         return distributed(h, O, Z, x, E, s.o0, s.o1, t, stream)
     if kind == CONDITIONAL:
-        return np.int64(O[_conditional(h, S, O, N, Z, x, E, s.o0, s.o1, t, stream)].next)
+        return np.int64(O[_conditional(h, S, O, N, Z, D, x, E, s.o0, s.o1, t, stream)].next)
     if kind == COMPLEX:
-        o = O[_conditional(h, S, O, N, Z, x, E, s.o0, s.o1, t, stream)]
+        o = O[_conditional(h, S, O, N, Z, D, x, E, s.o0, s.o1, t, stream)]
         if o.d1 > o.d0:
             return distributed(h, O, Z, x, E, o.d0, o.d1, t, stream)
         return np.int64(o.next)
     if kind == LOOKUP:
         return _lookup(h, O, T, Z, D, x, E, s.table, s.o0, s.o1, t, stream)
-    return _type_of_care(h, O, Z, x, s.o0, t, stream)
+    return _type_of_care(h, O, Z, D, x, s.o0, t, stream)

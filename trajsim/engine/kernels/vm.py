@@ -7,7 +7,7 @@ something that its guard reads changes.
 
 import numpy as np
 
-from trajsim.engine.events import SOURCE_BACKGROUND, STREAM_MORTALITY, EventKind
+from trajsim.engine.events import FIRST_MODULE_STREAM, SOURCE_BACKGROUND, STREAM_MORTALITY, EventKind
 from trajsim.engine.kernels.encounters import (
     BY_MODULE,
     HOSPICE,
@@ -19,6 +19,15 @@ from trajsim.engine.kernels.encounters import (
     encounter_module,
     release,
 )
+from trajsim.engine.kernels.lifecycle.turn import (
+    certify_death,
+    core_turn,
+    insurance,
+    lifecycle_at_birth,
+    skip_turns,
+    write_mentioned,
+)
+from trajsim.engine.kernels.lifecycle.vaccines import immunize
 from trajsim.engine.kernels.logic import evaluate
 from trajsim.engine.kernels.slots import (
     DAY,
@@ -71,7 +80,6 @@ PASSED = 0
 BLOCKED = 1
 CALLED = 2
 
-FIRST_MODULE_STREAM = 2
 LOG_SLACK = 64
 
 
@@ -232,7 +240,7 @@ def blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     if op == OP_PROCEDURE:
         return timed(h, S, Z, x, E, C, state, file, t, stream)
     if op == OP_GUARD:
-        if evaluate(h, S, N, Z, x, E, s.a, t, stream):
+        if evaluate(h, S, N, Z, D, x, E, s.a, t, stream):
             return PASSED
         wait(x, guard_wake(Z, x, s, t), s.mask)
         return BLOCKED
@@ -270,6 +278,8 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     if x.w[h.w_ran + file] == 0:
         x.w[h.w_ran + file] = 1
         visit(x, L, LOG_RUN, file, state, t, stream)
+    if S[state].mentions != 0 and x.profile != 0:
+        write_mentioned(h, Z, D, x, E)
     op = S[state].op
     if op == OP_PASS:
         return PASSED
@@ -314,7 +324,7 @@ def finish(h, S, O, N, T, Z, D, x, E, L, state, file, exit_time, t, stream):
 
 
 @jit
-def finish_call(h, S, Z, x, L, caller, callee, t, stream):
+def finish_call(h, S, Z, D, x, E, L, caller, callee, t, stream):
     """A submodule is over: its memory becomes the caller's, and the calling state is visited once more."""
     state = x.w[h.w_current + caller]
     left = x.w[h.w_exit + callee]
@@ -332,6 +342,8 @@ def finish_call(h, S, Z, x, L, caller, callee, t, stream):
     x.state = state
     x.reads = 0
     x.exit = left
+    if S[state].mentions != 0 and x.profile != 0:
+        write_mentioned(h, Z, D, x, E)
 
 
 @splice_jit
@@ -358,7 +370,7 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
                 if x.stack_file[x.sp + 1] == file:  # a rewind that finished the file
                     passed = False
                 else:
-                    finish_call(h, S, Z, x, L, file, x.stack_file[x.sp + 1], t, stream)
+                    finish_call(h, S, Z, D, x, E, L, file, x.stack_file[x.sp + 1], t, stream)
                     passed = True
                     result = 0
             elif x.stack_file[x.sp + 1] == file:
@@ -414,8 +426,14 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
 def step(h, S, O, N, T, Z, D, x, E, C, L):
     """The modules of one grid point that have something to do, in order; returns a status."""
     t = x.t
-    while x.mi < h.n_modules:
+    while True:
         m = x.mi
+        if m == h.core_position and x.core_due != 0:
+            x.core_due = 0
+            if t < x.death:
+                core_turn(h, Z, D, x, E, C, t)
+        if m >= h.n_modules:
+            break
         if x.w[h.w_done + m] == 0:
             due = x.w[h.w_wake + m] <= t or (x.w[h.w_mask + m] & (x.dirty_now | x.dirty_prev)) != 0
             if due or x.resume != 0:
@@ -430,7 +448,7 @@ def step(h, S, O, N, T, Z, D, x, E, C, L):
 @jit
 def next_grid_point(h, x):
     """The next step at which something may happen."""
-    wake = x.next_wellness
+    wake = min(x.next_wellness, x.life_wake, x.insured_until)
     watched = np.int64(0)
     for m in range(h.n_modules):
         if x.w[h.w_done + m] == 0:
@@ -460,6 +478,8 @@ def end_of_life(h, S, x, E, C):
         if x.death < stop:
             stop = x.death
         close_held(h, x, E, C, klass, stop)
+    if x.profile != 0:
+        certify_death(h, S, x, E)
     if x.background < x.end and x.death == x.background:
         emit(h, x, E, DEATH, SOURCE_BACKGROUND, x.death, 0.0, -1, -1, 0, STREAM_MORTALITY)
 
@@ -485,7 +505,14 @@ def live(h, S, O, N, T, Z, D, x, E, C, L):
                 break
             if E.shape[0] - x.e0 - x.n_events < h.max_rows or C.shape[0] - x.n_encounters < 4:
                 return FULL
+            if x.profile != 0:
+                skip_turns(h, Z, D, x, E)
+                insurance(h, Z, D, x, E, x.t)
+            before = x.n_encounters
             encounter_module(h, Z, x, E, C, x.t)
+            if x.profile != 0 and x.n_encounters > before:
+                immunize(h, Z, x, E, C, x.t)
+            x.core_due = 1 if x.profile != 0 else 0
             x.mi = 0
             x.phase = 1
         status = step(h, S, O, N, T, Z, D, x, E, C, L)
@@ -504,8 +531,9 @@ def live(h, S, O, N, T, Z, D, x, E, C, L):
 
 
 @jit
-def born(h, x, A_slot, A_tag, A_value, V_slot, V_value, patient, birth, death, e0):
+def born(h, Z, D, x, A_slot, A_tag, A_value, V_slot, V_value, person, e0):
     """Resets the record for a new patient and fills what is known at birth."""
+    patient, birth, death = person.patient, person.birth, person.death
     for k in range(h.n_words):
         x.w[k] = 0
     for k in range(h.n_floats):
@@ -547,6 +575,18 @@ def born(h, x, A_slot, A_tag, A_value, V_slot, V_value, patient, birth, death, e
     for k in range(V_slot.shape[0]):
         x.w[h.w_sign + V_slot[k]] = 1
         x.f[h.f_sign + V_slot[k]] = V_value[k]
+    x.core_due = 0
+    x.life_wake = NEVER
+    x.insured_until = NEVER
+    x.overridden = 0
+    if x.profile != 0:
+        x.sex = person.sex
+        x.black = person.black
+        x.place = person.place
+        x.income = person.income
+        x.occupation = person.occupation
+        x.unemployment = person.unemployment
+        lifecycle_at_birth(h, Z, D, x)
 
 
 @jit
@@ -561,8 +601,7 @@ def run_chunk(H, S, O, N, T, Z, D, X, E, C, L, people, offsets, A_slot, A_tag, A
     for i in range(first, last):
         if x.phase < 0:
             born(
-                h, x, A_slot, A_tag, A_value[i], V_slot, V_value,
-                people[i].patient, people[i].birth, people[i].death, offsets[i],
+                h, Z, D, x, A_slot, A_tag, A_value[i], V_slot, V_value, people[i], offsets[i]
             )  # fmt: skip
         status = live(h, S, O, N, T, Z, D, x, E, C, L)
         if status != DONE:

@@ -1,0 +1,1 @@
+"""What happens to people beside diseases: facts of growth, vital signs, risks, vaccines and insurance."""
