@@ -1,7 +1,5 @@
 """Newborns with a lifecycle, for the tests beside this file."""
 
-from typing import Any
-
 import numpy as np
 
 from trajsim.engine.events import Catalogue, EventKind
@@ -64,14 +62,13 @@ def newborn(
     *,
     profile: Profile = Profile.SYNTHEA,
     patient_id: int = 0,
-    modules: ModuleSet = NO_MODULES,
     **attributes: str | float | bool,
 ) -> Patient:
     """A patient at birth, without a lifecycle yet."""
     cohort = cohort_of(birth, attributes, patient_id)
     return Patient(
-        modules=modules,
-        catalogue=Catalogue(modules, extra_strings=cohort.texts()),
+        modules=NO_MODULES,
+        catalogue=Catalogue(NO_MODULES, extra_strings=cohort.texts()),
         cohort=cohort,
         options=SimulationOptions(seed=SEED, end_ms=ms_from_iso("2030-01-01"), lifecycle=profile),
         observer=None,
@@ -82,14 +79,28 @@ def newborn(
     )
 
 
-def person(birth: str = "1960-01-01", *, unemployment: float = 0.0, **given: Any) -> Person:
+def person(
+    birth: str = "1960-01-01",
+    *,
+    unemployment: float = 0.0,
+    profile: Profile = Profile.SYNTHEA,
+    patient_id: int = 0,
+    **attributes: str | float | bool,
+) -> Person:
     """A person at birth, all of whose attributes can be seen."""
-    return person_of(newborn(birth, **given), EVERYTHING, unemployment)
+    patient = newborn(birth, profile=profile, patient_id=patient_id, **attributes)
+    return person_of(patient, EVERYTHING, unemployment)
 
 
-def alive(birth: str = "1960-01-01", **given: Any) -> Lifecycle:
+def alive(
+    birth: str = "1960-01-01",
+    *,
+    profile: Profile = Profile.SYNTHEA,
+    patient_id: int = 0,
+    **attributes: str | float | bool,
+) -> Lifecycle:
     """The whole lifecycle of a newborn."""
-    patient = newborn(birth, **given)
+    patient = newborn(birth, profile=profile, patient_id=patient_id, **attributes)
     lifecycle = Lifecycle(patient, Mentions(NO_MODULES, EVERYTHING, {}), 0.0)
     patient.lifecycle = lifecycle
     return lifecycle
