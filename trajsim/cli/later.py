@@ -27,9 +27,7 @@ _OPTIONS: Mapping[str, str] = {
     "--bundle-size": "bundles cut into pieces",
     "--claims": "claims and explanations of benefit",
     "--compress": "compressed output",
-    "--lifecycle": "Synthea's lifecycle",
     "--model": "learned timing",
-    "--population": "a population file",
     "--strict-semantics": "GMF without Synthea's quirks",
     "--us-core": "US Core profiles",
     "--years": "histories cut to the last years",
@@ -38,7 +36,7 @@ _OPTIONS: Mapping[str, str] = {
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "generate": _OPTIONS,
     "trace": _OPTIONS,
-    "parity": {name: _OPTIONS[name] for name in ("--lifecycle", "--population")},
+    "parity": {},
     "export": {name: _OPTIONS[name] for name in ("--bundle", "--bundle-size", "--claims", "--compress", "--us-core")},
 }
 

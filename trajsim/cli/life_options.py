@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # these rooms load NumPy and Numba: `trajsim --help` must not
 DEFAULT_END = "2026-01-01"
 TODAY = "today"
 MORTALITIES = ("life-table", "modules-only")
+LIFECYCLES = ("default", "synthea")
 
 Seed = Annotated[
     int, typer.Option("--seed", help="Seed of the run, 0 ... 2^64 - 1. The same seed gives the same lives.")
@@ -56,22 +57,43 @@ Age = Annotated[
     str | None, typer.Option("--age", metavar="LO-HI", help="Ages at the end, in whole years.", show_default=False)
 ]
 Sex = Annotated[str | None, typer.Option("--sex", metavar="F|M", help="Only this sex.", show_default=False)]
-State = Annotated[str | None, typer.Option("--state", help="US state that everybody lives in.", show_default=False)]
+Population = Annotated[
+    Path | None,
+    typer.Option(
+        "--population",
+        help="CSV of places and the people in them, ours or Synthea's demographics.csv (docs/population.md).",
+        show_default=False,
+    ),
+]
+State = Annotated[
+    str | None, typer.Option("--state", help="State or region that everybody lives in.", show_default=False)
+]
 City = Annotated[
-    str | None, typer.Option("--city", help="City that everybody lives in (of the built-in table).", show_default=False)
+    str | None,
+    typer.Option(
+        "--city", help="City that everybody lives in (of the built-in table or the file).", show_default=False
+    ),
 ]
 Mortality = Annotated[
     str | None,
     typer.Option(
         "--mortality",
         metavar="life-table|modules-only",
-        help="Background death. Default: life-table; modules-only with --modules-dir.",
+        help="Background death. Default: life-table; modules-only with --modules-dir or --lifecycle synthea.",
         show_default=False,
     ),
 ]
 MortalityOffset = Annotated[
     Path | None,
     typer.Option("--mortality-offset", help="Hazard with which the modules kill, by sex and age.", show_default=False),
+]
+LifecycleOption = Annotated[
+    str,
+    typer.Option(
+        "--lifecycle",
+        metavar="default|synthea",
+        help="Ageing, vital signs, risks, vaccines: as Synthea, or with its plain bugs repaired.",
+    ),
 ]
 NoModel = Annotated[bool, typer.Option("--no-model", help="Use no learned model (there is none yet).")]
 
@@ -90,8 +112,10 @@ class LifeOptions:
         is_today: Whether ``--end today`` was given.
         age: Lowest and highest age in whole years, or None.
         sex: F, M or None.
-        state: US state, or None.
+        population_file: CSV of places, or None for the built-in US.
+        state: State or region, or None.
         city: City, or None.
+        lifecycle: ``default`` or ``synthea``.
         mortality: ``life-table`` or ``modules-only``.
         mortality_offset: File, or None.
     """
@@ -105,8 +129,10 @@ class LifeOptions:
     is_today: bool = False
     age: tuple[int, int] | None = None
     sex: str | None = None
+    population_file: Path | None = None
     state: str | None = None
     city: str | None = None
+    lifecycle: str = "default"
     mortality: str = "life-table"
     mortality_offset: Path | None = None
 
@@ -126,9 +152,11 @@ class LifeOptions:
         """Whom to draw.
 
         Raises:
-            ConfigError: An unknown state or city, ages out of range, an offset file that cannot be read.
+            ConfigError: An unknown state or city, ages out of range, a population file with faults.
+            DataFileError: An offset file that cannot be read.
         """
         from trajsim.population.options import PopulationOptions
+        from trajsim.population.population_file import read_population_file
         from trajsim.population.tables import MAX_AGE
 
         low, high = self.age or (0, MAX_AGE)
@@ -138,6 +166,7 @@ class LifeOptions:
             age_low=low,
             age_high=high,
             sex=self.sex,
+            table=None if self.population_file is None else read_population_file(self.population_file),
             states=None if self.state is None else (self.state,),
             cities=None if self.city is None else (self.city,),
             mortality="life-table" if self.mortality == "life-table" else "modules-only",
@@ -147,8 +176,9 @@ class LifeOptions:
     def simulation(self) -> "SimulationOptions":
         """What the engine needs to know."""
         from trajsim.engine.options import SimulationOptions
+        from trajsim.lifecycle.profile import Lifecycle
 
-        return SimulationOptions(seed=self.seed, end_ms=ms_from_iso(self.end))
+        return SimulationOptions(seed=self.seed, end_ms=ms_from_iso(self.end), lifecycle=Lifecycle(self.lifecycle))
 
     def notes(self) -> list[str]:
         """What a reader of the results should know about these options."""
@@ -158,6 +188,12 @@ class LifeOptions:
                 "no --mortality-offset was given for these modules"
             ]
         return []
+
+    def _population_name(self) -> str | None:
+        """Name and digest of the file: two files of one name are two populations."""
+        if self.population_file is None:
+            return None
+        return f"{self.population_file.name} (sha256 {digest_file(self.population_file)})"
 
     def _offset_name(self) -> str | None:
         if self.mortality != "life-table":
@@ -183,8 +219,10 @@ class LifeOptions:
             "--end": self.end,
             "--age": None if self.age is None else f"{self.age[0]}-{self.age[1]}",
             "--sex": self.sex,
+            "--population": self._population_name(),
             "--state": self.state,
             "--city": self.city,
+            "--lifecycle": self.lifecycle,
             "--mortality": self.mortality,
             "--mortality-offset": self._offset_name(),
         }
@@ -200,8 +238,10 @@ def resolve_life_options(
     end: str,
     age: str | None,
     sex: str | None,
+    population: Path | None = None,
     state: str | None,
     city: str | None,
+    lifecycle: str = "default",
     mortality: str | None,
     mortality_offset: Path | None,
     today: dt.date | None = None,
@@ -217,9 +257,11 @@ def resolve_life_options(
         end: As given.
         age: As given.
         sex: As given.
+        population: As given.
         state: As given.
         city: As given.
-        mortality: As given; the default depends on `modules_dir`.
+        lifecycle: As given.
+        mortality: As given; the default depends on `modules_dir` and `lifecycle`.
         mortality_offset: As given.
         today: The day that ``--end today`` means; None asks the clock.
 
@@ -232,8 +274,11 @@ def resolve_life_options(
     if sex is not None and sex not in ("F", "M"):
         msg = f"--sex must be F or M, got {sex!r}"
         raise ConfigError(msg)
+    if lifecycle not in LIFECYCLES:
+        msg = f"--lifecycle must be one of {', '.join(LIFECYCLES)}, got {lifecycle!r}"
+        raise ConfigError(msg)
     if mortality is None:
-        mortality = "life-table" if modules_dir is None else "modules-only"
+        mortality = "life-table" if modules_dir is None and lifecycle == "default" else "modules-only"
     elif mortality not in MORTALITIES:
         msg = f"--mortality must be one of {', '.join(MORTALITIES)}, got {mortality!r}"
         raise ConfigError(msg)
@@ -244,6 +289,9 @@ def resolve_life_options(
         raise ConfigError(msg)
     if mortality_offset is not None and mortality != "life-table":
         msg = f"--mortality-offset needs --mortality life-table, which is {mortality!r} here"
+        raise ConfigError(msg)
+    if population is not None and not population.is_file():
+        msg = f"--population {str(population)!r}: no such file"
         raise ConfigError(msg)
     first = None if start is None else _date("--start", start)
     if first is not None and first >= day:
@@ -259,8 +307,10 @@ def resolve_life_options(
         is_today=is_today,
         age=None if age is None else _age(age),
         sex=sex,
+        population_file=population,
         state=state,
         city=city,
+        lifecycle=lifecycle,
         mortality=mortality,
         mortality_offset=mortality_offset,
     )

@@ -23,6 +23,7 @@ EXIT_FINDINGS = 1
 RUN = "run"
 REPORT_JSON = "parity.json"
 REPORT_HTML = "parity.html"
+DEMOGRAPHICS = "demographics.csv"
 
 
 def parity(
@@ -59,6 +60,14 @@ def parity(
             "-n", "--patients", help="Patients to simulate. Default: as many as the reference.", show_default=False
         ),
     ] = None,
+    population: Annotated[
+        Path | None,
+        typer.Option(
+            "--population",
+            help="Population file of the reference. Default: demographics.csv in its folder, if there is one.",
+            show_default=False,
+        ),
+    ] = None,
     seed: life.Seed = 0,
     threads: Annotated[
         int | None,
@@ -81,13 +90,15 @@ def parity(
     if not reference.is_dir():
         msg = f"--reference {str(reference)!r} is no folder"
         raise ConfigError(msg)
-    if run is not None and (modules_dir is not None or n_patients is not None):
-        msg = "--run names a finished run; -n and --modules-dir are for simulating one"
+    if run is not None and not (modules_dir is None and n_patients is None and population is None):
+        msg = "--run names a finished run; -n, --modules-dir and --population are for simulating one"
         raise ConfigError(msg, hint="leave out --run, or the others")
     _require_ours(out)
     tables = read_reference(reference)
     if run is None:
-        request = _request(reference, tables, out / RUN, modules_dir, n_patients, seed, threads, quiet=quiet)
+        request = _request(
+            reference, tables, out / RUN, modules_dir, population, n_patients, seed, threads, quiet=quiet
+        )
         from trajsim.cli.run import run as simulate
 
         simulate(request)
@@ -115,12 +126,13 @@ def _require_ours(out: Path) -> None:
 
 
 def _request(
-    place: Path, reference: "Reference", out: Path, modules_dir: Path | None, n_patients: int | None, seed: int,
-    threads: int | None, *, quiet: bool,
+    place: Path, reference: "Reference", out: Path, modules_dir: Path | None, population: Path | None,
+    n_patients: int | None, seed: int, threads: int | None, *, quiet: bool,
 ) -> RunRequest:  # fmt: skip
     """The run that simulates what a reference describes: same modules and end date, whole lives, as many persons.
 
-    A population file will enter here; until then the built-in population stands in for the reference's.
+    The population is the given file, else the ``demographics.csv`` of the reference; without one the built-in one
+    stands in for it, and the report says so.
     """
     modules = modules_dir if modules_dir is not None else place.absolute().parent / "modules"
     if not modules.is_dir():
@@ -129,6 +141,8 @@ def _request(
     if reference.end_date is None:
         msg = f"{place / 'README.md'} names no end date, so the run cannot be simulated"
         raise ConfigError(msg, hint="simulate it with `trajsim generate --end DATE` and name it with --run")
+    if population is None and (place / DEMOGRAPHICS).is_file():
+        population = place / DEMOGRAPHICS
     options = life.resolve_life_options(
         seed=seed,
         modules_dir=modules,
@@ -138,8 +152,10 @@ def _request(
         end=reference.end_date,
         age=None,
         sex=None,
+        population=population,
         state=None,
         city=None,
+        lifecycle="synthea",
         mortality=None,
         mortality_offset=None,
     )

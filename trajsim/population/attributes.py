@@ -19,7 +19,6 @@ from trajsim.population.particulars import Particulars, family_names, given_name
 from trajsim.population.person import Person
 from trajsim.population.places import EDUCATIONS, PlaceTable
 from trajsim.population.social import UNEMPLOYED, UNEMPLOYMENT_PROBABILITY, social_columns
-from trajsim.population.stand_in import STAND_IN_ATTRIBUTES, StandIn
 from trajsim.population.tables import ETHNICITIES, RACES
 
 POVERTY_LINE_USD = 17_550
@@ -82,7 +81,7 @@ def attribute_columns(
     }
     columns |= social_columns(draws, table.social[person.place])
     columns |= _trait_columns(draws) | _place_columns(table, person.place, particulars)
-    return columns | {name: _constant(value, len(person.sex)) for name, value in STAND_IN_ATTRIBUTES.items()}
+    return columns
 
 
 def parameter_columns(table: PlaceTable, place: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
@@ -139,14 +138,3 @@ def _text(index: NDArray[np.int64], categories: tuple[str, ...]) -> AttributeCol
 
 def _number(values: NDArray[np.float64]) -> AttributeColumn:
     return AttributeColumn(kind="number", values=values)
-
-
-def _constant(value: StandIn, n_patients: int) -> AttributeColumn:
-    """The same for all, without a copy for each."""
-    if isinstance(value, bool):
-        return AttributeColumn(kind="boolean", values=np.broadcast_to(np.bool_(value), (n_patients,)))
-    if isinstance(value, int):
-        return AttributeColumn(kind="integer", values=np.broadcast_to(np.int64(value), (n_patients,)))
-    if isinstance(value, float):
-        return AttributeColumn(kind="number", values=np.broadcast_to(np.float64(value), (n_patients,)))
-    return AttributeColumn(kind="text", values=np.broadcast_to(np.int32(0), (n_patients,)), categories=(value,))

@@ -21,7 +21,6 @@ from trajsim.population.options import PopulationOptions
 from trajsim.population.particulars import draw_particulars, postal_codes
 from trajsim.population.person import Person
 from trajsim.population.places import PlaceTable
-from trajsim.population.stand_in import STAND_IN_VITAL_SIGNS
 from trajsim.population.tables import ETHNICITIES, N_AGES, RACES, load_life_table
 from trajsim.units import DAY_MS, YEAR_MS
 
@@ -108,7 +107,6 @@ def build_cohort(
         birth_ms=birth_ms,
         death_ms=death_ms,
         attributes=attribute_columns(draws, plan.table, person=person, particulars=particulars),
-        vital_signs=STAND_IN_VITAL_SIGNS,
         parameters=parameter_columns(plan.table, person.place),
         identity=identity,
     )

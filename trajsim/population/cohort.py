@@ -45,7 +45,7 @@ class Cohort:
         birth_ms: [n] int64, milliseconds since 1970-01-01 UTC.
         death_ms: [n] int64; background death, `NEVER_MS` if none. Modules may only bring death forward.
         attributes: Attributes present at birth, by name (``gender``, ``race``, ``ethnicity``, ``state``, ...).
-        vital_signs: Constants that stand in until the lifecycle is modelled, by name of the sign.
+        vital_signs: Constants for runs without a lifecycle (tests of the engine), by name of the sign.
         parameters: Numbers that the lifecycle needs of each patient and no module reads, by name; [n] each
             (``unemployment_probability``: share of the county that is out of work).
         identity: Columns of names, addresses and the like, for Records only; no module reads them. [n] each.

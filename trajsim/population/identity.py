@@ -186,7 +186,8 @@ def social_security_numbers(patient_id: NDArray[np.uint64]) -> _Rows:
     serial = (serial + SSN_SHIFT) % N_SSN
     area, rest = np.divmod(serial, SSN_GROUPS * SSN_SERIALS)
     group, number = np.divmod(rest, SSN_SERIALS)
-    return (SSN_FIRST_AREA + area) * 1_000_000 + (group + 1) * 10_000 + number + 1
+    numbers: _Rows = (SSN_FIRST_AREA + area) * 1_000_000 + (group + 1) * 10_000 + number + 1
+    return numbers
 
 
 def _identifier_columns(

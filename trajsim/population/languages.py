@@ -39,32 +39,135 @@ _PUERTO_RICO = "Puerto Rico"
 
 # By first language: share of US residents born abroad, and places of birth there: city, region, country.
 _BORN_ABROAD: Mapping[str, tuple[float, tuple[tuple[str, str, str], ...]]] = {
-    "spanish": (0.55, (
-        ("Guadalajara", "Jalisco", "MX"), ("Mexico City", "Mexico City", "MX"), ("Monterrey", "Nuevo Leon", "MX"),
-        ("Puebla", "Puebla", "MX"), ("Morelia", "Michoacan", "MX"), ("San Salvador", "San Salvador", "SV"),
-        ("Guatemala City", "Guatemala", "GT"), ("Santo Domingo", "Distrito Nacional", "DO"), ("Havana", "La Habana", "CU"),
-        ("Tegucigalpa", "Francisco Morazan", "HN"), ("Bogota", "Bogota", "CO"),
-    )),
-    "french": (0.45, (("Paris", "Ile-de-France", "FR"), ("Lyon", "Auvergne-Rhone-Alpes", "FR"), ("Montreal", "Quebec", "CA"),
-                      ("Dakar", "Dakar", "SN"))),
-    "german": (0.4, (("Hamburg", "Hamburg", "DE"), ("Stuttgart", "Baden-Wurttemberg", "DE"), ("Vienna", "Vienna", "AT"))),
-    "russian": (0.75, (("Moscow", "Moscow", "RU"), ("Saint Petersburg", "Saint Petersburg", "RU"), ("Kazan", "Tatarstan", "RU"),
-                       ("Minsk", "Minsk", "BY"))),
-    "italian": (0.45, (("Naples", "Campania", "IT"), ("Palermo", "Sicily", "IT"), ("Bari", "Apulia", "IT"))),
-    "portuguese": (0.65, (("Sao Paulo", "Sao Paulo", "BR"), ("Belo Horizonte", "Minas Gerais", "BR"), ("Lisbon", "Lisbon", "PT"),
-                          ("Ponta Delgada", "Azores", "PT"))),
-    "polish": (0.6, (("Warsaw", "Mazovia", "PL"), ("Krakow", "Lesser Poland", "PL"), ("Rzeszow", "Subcarpathia", "PL"))),
-    "greek": (0.5, (("Athens", "Attica", "GR"), ("Patras", "Western Greece", "GR"), ("Thessaloniki", "Central Macedonia", "GR"))),
-    "chinese": (0.8, (("Guangzhou", "Guangdong", "CN"), ("Fuzhou", "Fujian", "CN"), ("Shanghai", "Shanghai", "CN"),
-                      ("Beijing", "Beijing", "CN"), ("Taipei", "Taipei", "TW"))),
-    "vietnamese": (0.75, (("Ho Chi Minh City", "Ho Chi Minh City", "VN"), ("Hanoi", "Hanoi", "VN"), ("Da Nang", "Da Nang", "VN"),
-                          ("Can Tho", "Can Tho", "VN"))),
-    "korean": (0.8, (("Seoul", "Seoul", "KR"), ("Busan", "Busan", "KR"), ("Daegu", "Daegu", "KR"))),
-    "hindi": (0.85, (("New Delhi", "Delhi", "IN"), ("Lucknow", "Uttar Pradesh", "IN"), ("Jaipur", "Rajasthan", "IN"),
-                     ("Bhopal", "Madhya Pradesh", "IN"))),
-    "japanese": (0.6, (("Tokyo", "Tokyo", "JP"), ("Osaka", "Osaka", "JP"), ("Nagoya", "Aichi", "JP"))),
-    "arabic": (0.7, (("Cairo", "Cairo", "EG"), ("Baghdad", "Baghdad", "IQ"), ("Beirut", "Beirut", "LB"), ("Amman", "Amman", "JO"))),
-}  # fmt: skip
+    "spanish": (
+        0.55,
+        (
+            ("Guadalajara", "Jalisco", "MX"),
+            ("Mexico City", "Mexico City", "MX"),
+            ("Monterrey", "Nuevo Leon", "MX"),
+            ("Puebla", "Puebla", "MX"),
+            ("Morelia", "Michoacan", "MX"),
+            ("San Salvador", "San Salvador", "SV"),
+            ("Guatemala City", "Guatemala", "GT"),
+            ("Santo Domingo", "Distrito Nacional", "DO"),
+            ("Havana", "La Habana", "CU"),
+            ("Tegucigalpa", "Francisco Morazan", "HN"),
+            ("Bogota", "Bogota", "CO"),
+        ),
+    ),
+    "french": (
+        0.45,
+        (
+            ("Paris", "Ile-de-France", "FR"),
+            ("Lyon", "Auvergne-Rhone-Alpes", "FR"),
+            ("Montreal", "Quebec", "CA"),
+            ("Dakar", "Dakar", "SN"),
+        ),
+    ),
+    "german": (
+        0.4,
+        (
+            ("Hamburg", "Hamburg", "DE"),
+            ("Stuttgart", "Baden-Wurttemberg", "DE"),
+            ("Vienna", "Vienna", "AT"),
+        ),
+    ),
+    "russian": (
+        0.75,
+        (
+            ("Moscow", "Moscow", "RU"),
+            ("Saint Petersburg", "Saint Petersburg", "RU"),
+            ("Kazan", "Tatarstan", "RU"),
+            ("Minsk", "Minsk", "BY"),
+        ),
+    ),
+    "italian": (
+        0.45,
+        (
+            ("Naples", "Campania", "IT"),
+            ("Palermo", "Sicily", "IT"),
+            ("Bari", "Apulia", "IT"),
+        ),
+    ),
+    "portuguese": (
+        0.65,
+        (
+            ("Sao Paulo", "Sao Paulo", "BR"),
+            ("Belo Horizonte", "Minas Gerais", "BR"),
+            ("Lisbon", "Lisbon", "PT"),
+            ("Ponta Delgada", "Azores", "PT"),
+        ),
+    ),
+    "polish": (
+        0.6,
+        (
+            ("Warsaw", "Mazovia", "PL"),
+            ("Krakow", "Lesser Poland", "PL"),
+            ("Rzeszow", "Subcarpathia", "PL"),
+        ),
+    ),
+    "greek": (
+        0.5,
+        (
+            ("Athens", "Attica", "GR"),
+            ("Patras", "Western Greece", "GR"),
+            ("Thessaloniki", "Central Macedonia", "GR"),
+        ),
+    ),
+    "chinese": (
+        0.8,
+        (
+            ("Guangzhou", "Guangdong", "CN"),
+            ("Fuzhou", "Fujian", "CN"),
+            ("Shanghai", "Shanghai", "CN"),
+            ("Beijing", "Beijing", "CN"),
+            ("Taipei", "Taipei", "TW"),
+        ),
+    ),
+    "vietnamese": (
+        0.75,
+        (
+            ("Ho Chi Minh City", "Ho Chi Minh City", "VN"),
+            ("Hanoi", "Hanoi", "VN"),
+            ("Da Nang", "Da Nang", "VN"),
+            ("Can Tho", "Can Tho", "VN"),
+        ),
+    ),
+    "korean": (
+        0.8,
+        (
+            ("Seoul", "Seoul", "KR"),
+            ("Busan", "Busan", "KR"),
+            ("Daegu", "Daegu", "KR"),
+        ),
+    ),
+    "hindi": (
+        0.85,
+        (
+            ("New Delhi", "Delhi", "IN"),
+            ("Lucknow", "Uttar Pradesh", "IN"),
+            ("Jaipur", "Rajasthan", "IN"),
+            ("Bhopal", "Madhya Pradesh", "IN"),
+        ),
+    ),
+    "japanese": (
+        0.6,
+        (
+            ("Tokyo", "Tokyo", "JP"),
+            ("Osaka", "Osaka", "JP"),
+            ("Nagoya", "Aichi", "JP"),
+        ),
+    ),
+    "arabic": (
+        0.7,
+        (
+            ("Cairo", "Cairo", "EG"),
+            ("Baghdad", "Baghdad", "IQ"),
+            ("Beirut", "Beirut", "LB"),
+            ("Amman", "Amman", "JO"),
+        ),
+    ),
+}
 FOREIGN_BIRTHPLACES = tuple(dict.fromkeys(place for _, places in _BORN_ABROAD.values() for place in places))
 """City, region and country, every one once."""
 
@@ -88,13 +191,15 @@ def draw_languages(
         names = languages_of(table)
         codes = np.array([names.index(name) for name in table.languages])
         chosen = GroupedChoice(list(table.language)).choose(u, place) - place * len(codes)
-        return codes[chosen].astype(np.int64)
+        language: NDArray[np.int64] = codes[chosen].astype(np.int64)
+        return language
     is_hispanic = ethnicity == ETHNICITIES.index("hispanic")
     puerto_rico = [c == US and r == _PUERTO_RICO for c, r in zip(table.country, table.region, strict=True)]
     in_puerto_rico = np.array(puerto_rico)[place]
     group = np.where(is_hispanic, np.where(in_puerto_rico, _PUERTO_RICO_GROUP, _HISPANIC_GROUP), race)
     rows = [np.array([shares.get(language, 0.0) for language in LANGUAGES]) for shares in _LANGUAGE_SHARES]
-    return GroupedChoice(rows).choose(u, group) - group * len(LANGUAGES)
+    spoken: NDArray[np.int64] = GroupedChoice(rows).choose(u, group) - group * len(LANGUAGES)
+    return spoken
 
 
 def name_languages(

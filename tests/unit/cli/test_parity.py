@@ -75,7 +75,7 @@ def test_usage_errors(modules: Path, reference: Path, tmp_path: Path, capsys: py
     assert parity(reference, out, "-n", "0") == 2
     assert parity(reference, out, "--modules-dir", str(tmp_path / "nowhere")) == 2
     assert parity(reference, tmp_path, "--run", str(run)) == 2
-    assert parity(reference, out, "--population", "demographics.csv") == 2
+    assert parity(reference, out, "--population", str(tmp_path / "nowhere.csv")) == 2
     assert not out.exists()
     errors = capsys.readouterr().err
     assert "holds no finished run" in errors

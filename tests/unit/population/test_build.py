@@ -12,7 +12,6 @@ from trajsim.population.cohort import NEVER_MS, Cohort
 from trajsim.population.mortality import BIRTHDAY_YEAR_MS
 from trajsim.population.options import PopulationOptions
 from trajsim.population.places import ISLAND_AREAS
-from trajsim.population.stand_in import ABSENT_ATTRIBUTES, STAND_IN_ATTRIBUTES, STAND_IN_VITAL_SIGNS
 from trajsim.population.tables import ETHNICITIES, RACES, load_census_ages, load_states
 from trajsim.units import DAY_MS, YEAR_MS, ms_from_iso
 
@@ -207,17 +206,6 @@ def test_language_goes_with_ethnicity() -> None:
     ponce = _cohort(2_000, states=["PR"])
     spanish = ponce.attributes["first_language"]
     assert (spanish.values == spanish.categories.index("spanish")).mean() > 0.9
-
-
-def test_stand_ins_are_constants_of_the_right_kind() -> None:
-    cohort = _cohort(4)
-    for name, value in STAND_IN_ATTRIBUTES.items():
-        column = cohort.attributes[name]
-        assert {column.at(row) for row in range(4)} == {value}
-        assert column.kind == {bool: "boolean", float: "number", str: "text"}[type(value)]
-        assert column.values.strides == (0,)
-    assert not ABSENT_ATTRIBUTES.keys() & cohort.attributes.keys()
-    assert cohort.vital_signs == STAND_IN_VITAL_SIGNS
 
 
 def test_age_at_background_death_is_whole_lives() -> None:

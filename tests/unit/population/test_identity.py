@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from trajsim.population.build import build_cohort
 from trajsim.population.cohort import Cohort
 from trajsim.population.identity import N_SSN, SSN_FACTOR, social_security_numbers
-from trajsim.population.mortality import BIRTHDAY_YEAR_MS
 from trajsim.population.languages import LANGUAGES
+from trajsim.population.mortality import BIRTHDAY_YEAR_MS
 from trajsim.population.names import BEARERS, load_name_lists
 from trajsim.population.options import PopulationOptions
 from trajsim.population.places import us_place_rows, us_places
-from trajsim.population.tables import load_states
 from trajsim.records.schema import TABLES
 from trajsim.units import ms_from_iso
 
