@@ -18,8 +18,8 @@ from trajsim.units import ms_from_iso
 
 END_MS = ms_from_iso("2026-01-01")
 N = 4_000
-# Bound of |found - wanted| in standard errors. With 20 shares a case and 100 cases, 2,000 in all, the chance that a right
-# program exceeds it anywhere is about 2,000 * 2e-7.
+# Bound of |found - wanted| in standard errors. With 20 shares a case and 100 cases, 2,000 in all, the chance that a
+# right program exceeds it anywhere is about 2,000 * 2e-7.
 LIMIT = 5.2
 
 

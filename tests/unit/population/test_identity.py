@@ -118,7 +118,7 @@ def test_names_and_addresses_agree_with_what_modules_read(cohort: Cohort) -> Non
 
 
 def test_one_in_fifty_is_born_with_others() -> None:
-    number = _cohort(40_000).identity["multiple_birth"]
+    number = _cohort(40_000).identity["multiple_birth"].astype(np.int64)
     assert abs((number > 0).mean() - 0.02) < 0.0028  # four standard errors
     assert set(number.tolist()) == {0, 1, 2, 3}
 
