@@ -30,6 +30,7 @@ EVERYTHING = frozenset(
         "insurance_status",
         "quit smoking age",
         "alcoholic",
+        "marital_status",
         "quit alcoholism age",
         "C19_FULLY_VACCINATED",
     }

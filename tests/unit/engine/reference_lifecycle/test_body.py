@@ -30,7 +30,9 @@ def test_newborn() -> None:
     row = next(k for k, cumulative in enumerate(sample.cumulative) if cumulative > draws().uniform("two-year-old"))
     assert (point.months, point.bmi) == (sample.age_months[row], sample.bmi[row])
     assert "bmi_percentile" not in child.patient.attributes
-    assert 0.0 <= child.patient.attributes["current_weight_length_percentile"] <= 100.0
+    percentile = child.patient.attributes["current_weight_length_percentile"]
+    assert isinstance(percentile, float)
+    assert 0.0 <= percentile <= 100.0
 
 
 def test_child_follows_the_trajectory() -> None:

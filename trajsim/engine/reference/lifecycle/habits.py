@@ -102,7 +102,7 @@ class Habits:
             if age < at:
                 return
             self._marriage_ends_passed += 1
-            if person.patient.attributes.get("marital_status") == "M":
+            if person.get("marital_status") == "M":
                 u = person.draws.uniform("marital", at)
                 if u < dies:
                     person.set("marital_status", "W")

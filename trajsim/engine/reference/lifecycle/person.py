@@ -1,6 +1,6 @@
 """What the parts of the lifecycle know about a patient, and how they write attributes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from trajsim.engine.events import EventKind
 from trajsim.engine.reference.health_record import Entry
@@ -9,8 +9,8 @@ from trajsim.engine.reference.patient import Patient, StoredValue
 from trajsim.engine.reference.quantities import age_months, age_years
 from trajsim.lifecycle.profile import Lifecycle as Profile
 
-# Attributes that the lifecycle sets and reads itself: set also where no module mentions them.
-INPUTS = frozenset({"smoker", "unemployed", "marital_status"})
+# Attributes that the lifecycle sets and notes itself: set also where no module mentions them.
+INPUTS = frozenset({"smoker", "unemployed"})
 
 
 @dataclass(kw_only=True, eq=False)
@@ -27,6 +27,7 @@ class Person:
         income: USD a year.
         occupation_level: 0 ... 1.
         unemployment: Probability of the county.
+        unseen: What the lifecycle would have set, had anybody been able to see it.
     """
 
     patient: Patient
@@ -38,6 +39,7 @@ class Person:
     income: float
     occupation_level: float
     unemployment: float
+    unseen: dict[str, StoredValue | None] = field(default_factory=dict)
 
     @property
     def is_default(self) -> bool:
@@ -63,6 +65,12 @@ class Person:
         """Sets (None: removes) an attribute, if anybody can see it."""
         if name in self.mentioned or name in INPUTS:
             self.patient.set_attribute(name, value)
+        else:
+            self.unseen[name] = value
+
+    def get(self, name: str) -> StoredValue | None:
+        """An attribute that the lifecycle sets, whether or not anybody can see it."""
+        return self.patient.attributes.get(name, self.unseen.get(name))
 
     def is_true(self, name: str) -> bool:
         """Whether an attribute is the boolean true."""
