@@ -18,7 +18,8 @@ baseline survival. Source: Goff et al. (2013), doi 10.1161/01.cir.0000437741.486
 AF_POINTS_FEMALE: Final = (-3, -2, 0, 1, 3, 4, 6, 7, 8)
 AF_POINTS_MALE: Final = (1, 2, 3, 4, 5, 6, 7, 7, 8)
 AF_RISKS: Final = (0.01, 0.02, 0.02, 0.03, 0.04, 0.06, 0.08, 0.12, 0.16, 0.22, 0.30)
-"""Points by five-year band from 45; ten-year risk by points 0 ... 10. Source: Schnabel et al. (2009), Lancet 373."""
+"""Points by five-year band from 45; ten-year risk by points 0 ... 10. Source: Schnabel et al. (2009), Lancet 373(9665),
+739-745; without its points for the PR interval, murmurs and heart failure, as Synthea."""
 
 STROKE_AGE_FEMALE: Final = (54, 57, 60, 63, 65, 68, 71, 74, 77, 79, 82)
 STROKE_AGE_MALE: Final = (54, 57, 60, 63, 66, 69, 73, 76, 79, 82, 85)
@@ -26,7 +27,8 @@ STROKE_SBP_FEMALE: Final = (0, 95, 107, 119, 131, 144, 156, 168, 181, 193, 205)
 STROKE_SBP_MALE: Final = (0, 106, 116, 126, 136, 146, 156, 166, 176, 185, 196)
 STROKE_SBP_CONTROLLED_FEMALE: Final = (0, 95, 107, 114, 120, 126, 132, 140, 149, 161, 205)
 STROKE_SBP_CONTROLLED_MALE: Final = (0, 106, 113, 118, 124, 130, 136, 143, 151, 162, 177)
-"""Lower bounds of the bands, exclusive. Source: D'Agostino et al. (1994), Stroke 25(1), as points."""
+"""Lower bounds of the bands, exclusive. Source: D'Agostino et al. (1994), Stroke 25(1), 40-43, as points of the
+Framingham Heart Study."""
 
 STROKE_RISKS_FEMALE: Final = (
     0, 0.01, 0.01, 0.02, 0.02, 0.02, 0.03, 0.04, 0.04, 0.05, 0.06, 0.08, 0.09, 0.11, 0.13, 0.16, 0.19, 0.23, 0.27, 0.32,
@@ -46,10 +48,11 @@ A1C_DRUGS: Final = (
     ("865098", -6.0),
 )
 """RxNorm code and change of HbA1c in percentage points: metformin, liraglutide, canagliflozin, insulin human, insulin
-lispro. Source: gmf-semantics 6.5, after Synthea."""
+lispro. Source: Synthea, `LifecycleModule`, which names no study."""
 
 LIFESTYLE_CARE_PLAN: Final = "443402002"
 COVID_CONDITION: Final = "840539006"
+"""SNOMED CT: the care plan that lowers blood pressure; the disease that puts a vaccination off."""
 
 PHYSIOLOGICAL_BOUNDS: Final = {
     "Height": (30.0, 230.0),

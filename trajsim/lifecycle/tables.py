@@ -161,11 +161,14 @@ def two_year_olds(sex: str) -> TwoYearOlds:
     """The sample of children of a sex."""
     rows = [row for row in _rows("two_year_olds.csv") if row["sex"] == sex]
     running = list(accumulate(float(row["weight"]) for row in rows))
-    return TwoYearOlds(
-        age_months=np.array([int(row["age_months"]) for row in rows]),
+    sample = TwoYearOlds(
+        age_months=np.array([int(row["age_months"]) for row in rows], dtype=np.int64),
         bmi=np.array([float(row["bmi"]) for row in rows]),
         cumulative=np.array([value / running[-1] for value in running]),
     )
+    for array in (sample.age_months, sample.bmi, sample.cumulative):
+        array.setflags(write=False)
+    return sample
 
 
 @cache
@@ -219,13 +222,16 @@ def covid_doses() -> CovidDoses:
     """Doses by day and age band, and who accepts one."""
     rows = _rows("covid_first_doses.csv")
     ages = tuple(int(row["age_from"]) for row in _rows("covid_acceptance.csv"))
-    return CovidDoses(
-        day_ms=np.array([int(datetime.fromisoformat(row["date"]).replace(tzinfo=UTC).timestamp()) for row in rows])
-        * 1000,
+    days = [int(datetime.fromisoformat(row["date"]).replace(tzinfo=UTC).timestamp()) * 1_000 for row in rows]
+    doses = CovidDoses(
+        day_ms=np.array(days, dtype=np.int64),
         ages=ages,
         doses=np.array([[float(row[str(age)]) for age in ages] for row in rows]),
         acceptance=np.array([float(row["share"]) for row in _rows("covid_acceptance.csv")]),
     )
+    for array in (doses.day_ms, doses.doses, doses.acceptance):
+        array.setflags(write=False)
+    return doses
 
 
 @cache
