@@ -109,7 +109,7 @@ def _maker(request: RunRequest, modules: ModuleSet) -> ShardMaker:
     population = request.life.population()
     first = build_cohort(population, first_patient=FIRST_PATIENT, n_patients=1, seed=request.life.seed)
     return ShardMaker(
-        program=compile_modules(modules, texts=first.texts()),
+        program=compile_modules(modules, texts=first.texts(), lifecycle=request.life.simulation().lifecycle),
         population=population,
         options=request.life.simulation(),
         performance=PerformanceOptions(),

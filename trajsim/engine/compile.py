@@ -15,7 +15,8 @@ from trajsim.engine.compile_logic import LogicCompiler
 from trajsim.engine.compile_states import Names, StateCompiler
 from trajsim.engine.compile_transitions import TransitionCompiler
 from trajsim.engine.events import PROCESS_SOURCES, Catalogue
-from trajsim.engine.lifecycle_slots import ON_MENTION
+from trajsim.engine.lifecycle_slots import DAYS_UNTIL_DEATH, ON_MENTION
+from trajsim.engine.opcodes import GuardPoll
 from trajsim.engine.program import (
     CAPACITIES,
     HEADER_DTYPE,
@@ -160,11 +161,14 @@ class _Linker:
         )
 
     def _mention(self, row: np.record, state: gmf.State) -> None:
-        """Marks a state that mentions what the lifecycle writes only then; a guard on that is tested at every step."""
-        if mentioned_attributes(state, self.modules) & ON_MENTION:
-            row.mentions = 1
-            if isinstance(state, gmf.Guard):
-                row.e = 1
+        """Marks a state that mentions what the lifecycle writes only then; a guard on that is tested at every step.
+
+        A guard on the days until death is woken when a death becomes known, and tested at every step from then on.
+        """
+        mentioned = mentioned_attributes(state, self.modules) & ON_MENTION
+        row.mentions = compile_lifecycle.groups_of(mentioned)
+        if isinstance(state, gmf.Guard) and mentioned and row.e == 0:
+            row.e = int(GuardPoll.ONCE_DYING if mentioned == {DAYS_UNTIL_DEATH} else GuardPoll.ALWAYS)
 
     def _header(self) -> np.recarray:
         heap, frames = self.heap, self.frames

@@ -6,7 +6,8 @@ import numpy as np
 
 from trajsim.engine.compile_heap import Heap
 from trajsim.engine.events import LIFECYCLE_TEXTS
-from trajsim.engine.lifecycle_slots import ATTRIBUTE_NAMES, INPUTS, ON_MENTION, SIGN_NAMES, Plan
+from trajsim.engine.lifecycle_slots import ATTRIBUTE_NAMES, INPUTS, SIGN_NAMES, Attribute, Plan
+from trajsim.engine.opcodes import Mention
 from trajsim.engine.program import MOST_DOSES, MOST_VACCINES
 from trajsim.errors import CompileError
 from trajsim.gmf.mentions import all_mentioned_attributes
@@ -17,7 +18,11 @@ from trajsim.lifecycle.profile import Lifecycle
 from trajsim.units import ms_from_iso
 
 CORE_KEY = "COVID-19 Immunization Module"
-_RISKS = frozenset(name for name in ON_MENTION if name.endswith("_risk"))
+_GROUPS = {
+    Attribute.DISABLED: Mention.DISABLED,
+    Attribute.ATRIAL_FIBRILLATION_RISK: Mention.FIBRILLATION,
+    Attribute.STROKE_RISK: Mention.STROKE,
+} | dict.fromkeys((Attribute.ASCVD_RISK, Attribute.CARDIO_RISK, Attribute.MI_RISK, Attribute.IHD_RISK), Mention.VASCULAR)
 
 
 def register(heap: Heap, modules: ModuleSet) -> None:
@@ -38,7 +43,6 @@ def write(h: np.record, heap: Heap, modules: ModuleSet, lifecycle: Lifecycle) ->
         return
     top = [module.key for module in modules.top_level()]
     h.core_position = next((number for number, key in enumerate(top) if key > CORE_KEY), len(top))
-    h.has_risks = int(any(name in heap.attributes for name in _RISKS))
     h.z_life_slot = heap.integers(heap.attributes.get(name, -1) for name in ATTRIBUTE_NAMES)
     h.z_life_text = heap.integers(heap.string(text) for text in LIFECYCLE_TEXTS)
     bounds = [PHYSIOLOGICAL_BOUNDS.get(sign, (-np.inf, np.inf)) for sign in SIGN_NAMES]
@@ -47,6 +51,14 @@ def write(h: np.record, heap: Heap, modules: ModuleSet, lifecycle: Lifecycle) ->
     _drugs(h, heap)
     _vaccines(h, heap)
     _insurance(h, heap)
+
+
+def groups_of(mentioned: frozenset[str]) -> int:
+    """The parts of docs/draws.md 10.8 that a state needs, as `Mention` flags."""
+    groups = Mention(0)
+    for name in mentioned:
+        groups |= _GROUPS.get(Attribute(ATTRIBUTE_NAMES.index(name)), Mention.SIMPLE)
+    return int(groups)
 
 
 def place_of_state(name: str) -> int:

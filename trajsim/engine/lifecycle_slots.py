@@ -180,6 +180,7 @@ INPUTS = frozenset(
 )
 """Attributes that the lifecycle itself reads: they have slots whatever the modules mention."""
 
+DAYS_UNTIL_DEATH = ATTRIBUTE_NAMES[Attribute.DAYS_UNTIL_DEATH]
 ON_MENTION = frozenset(ATTRIBUTE_NAMES[Attribute.AGE :])
 """Attributes of docs/draws.md 10.8."""
 

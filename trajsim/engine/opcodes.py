@@ -246,3 +246,21 @@ class Note(enum.IntFlag):
     SMOKER = 128
     CHF = 256
     ATRIAL_FIBRILLATION = 512
+
+
+class GuardPoll(enum.IntEnum):
+    """When a guard is tested although nothing that it watches has changed."""
+
+    NEVER = 0
+    ALWAYS = 1
+    ONCE_DYING = 2
+
+
+class Mention(enum.IntFlag):
+    """What a state mentions of the attributes that are written only then."""
+
+    SIMPLE = 1
+    VASCULAR = 2
+    DISABLED = 4
+    FIBRILLATION = 8
+    STROKE = 16

@@ -87,7 +87,6 @@ HEADER_DTYPE = np.dtype(
             "z_code_text",
             # the lifecycle
             "core_position",  # the module before which the core turn comes
-            "has_risks",
             "z_life_slot",
             "z_life_text",
             "z_sign_life",
@@ -157,7 +156,7 @@ STATE_DTYPE = np.dtype(
         ("tag", np.uint8),
         ("mode", np.uint8),
         ("timed", np.uint8),
-        ("mentions", np.uint8),  # attributes that the lifecycle writes on mention
+        ("mentions", np.uint8),  # Mention flags: what the lifecycle writes when the state runs
     ],
     align=True,
 )
@@ -288,6 +287,7 @@ _WORDS = (
     "drinking_stop",
     "employment_due",
     "employment_tries",
+    "jobless",
     "severe",
     "note_severity",
     "note_ckd",

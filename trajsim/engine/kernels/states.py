@@ -27,6 +27,7 @@ from trajsim.engine.kernels.slots import (
     set_attribute,
     span_of,
 )
+from trajsim.engine.lifecycle_slots import Attribute
 from trajsim.engine.opcodes import ObservedMode, Opcode, SetMode, SignMode, Tag
 from trajsim.streams.jit import jit
 
@@ -93,6 +94,8 @@ SEEN_BOOLEAN = int(ObservedMode.BOOLEAN)
 SEEN_CODE = int(ObservedMode.CODE)
 SEEN_ATTRIBUTE = int(ObservedMode.ATTRIBUTE)
 SEEN_VITAL_SIGN = int(ObservedMode.VITAL_SIGN)
+
+A_DAYS = int(Attribute.DAYS_UNTIL_DEATH)
 
 VALUE_NULL = 0
 VALUE_NUMBER = 1
@@ -385,6 +388,8 @@ def _death(h, S, Z, x, E, state, t, stream):
         when = t + span_of(s, draw_value(h, Z, x, s, stream))
     if when < x.death:
         x.death = when
+        if x.profile != 0 and Z[h.z_life_slot + A_DAYS] >= 0:
+            mark(x, Z[h.z_life_slot + A_DAYS])
         emit(h, x, E, DEATH, state, when, 0.0, -1, cause, 0, stream)
 
 

@@ -43,7 +43,7 @@ from trajsim.engine.kernels.slots import (
 )
 from trajsim.engine.kernels.states import clinical, encounter, procedure, wellness
 from trajsim.engine.kernels.transitions import choose
-from trajsim.engine.opcodes import ExitStatus, Log, Opcode, Threshold
+from trajsim.engine.opcodes import ExitStatus, GuardPoll, Log, Opcode, Threshold
 from trajsim.engine.program import STACK_DEPTH
 from trajsim.streams.jit import inline_jit, jit, splice_jit
 
@@ -71,6 +71,9 @@ LOG_FINISH_CALL = int(Log.FINISH_CALL)
 
 AT_AGE = int(Threshold.AGE_MONTHS)
 DEATH = int(EventKind.DEATH)
+
+POLL_ALWAYS = int(GuardPoll.ALWAYS)
+POLL_ONCE_DYING = int(GuardPoll.ONCE_DYING)
 
 FLAG_ABSENT = 0
 FLAG_FALSE = 1
@@ -183,7 +186,7 @@ def wait(x, wake, mask):
 @jit
 def guard_wake(Z, x, s, t):
     """When time alone may change a guard's condition."""
-    if s.e != 0:
+    if s.e == POLL_ALWAYS or (s.e == POLL_ONCE_DYING and x.death < x.background):
         return t + x.step
     wake = np.int64(NEVER)
     base = s.b
@@ -278,15 +281,18 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     if x.w[h.w_ran + file] == 0:
         x.w[h.w_ran + file] = 1
         visit(x, L, LOG_RUN, file, state, t, stream)
-    if S[state].mentions != 0 and x.profile != 0:
-        write_mentioned(h, Z, D, x, E)
     op = S[state].op
+    if S[state].mentions != 0 and x.profile != 0 and op != OP_DELAY:
+        write_mentioned(h, Z, D, x, E, S[state].mentions)
     if op == OP_PASS:
         return PASSED
     if op == OP_CALL:
         return CALLED
     if op == OP_DELAY:
-        return timed(h, S, Z, x, E, C, state, file, t, stream)
+        outcome = timed(h, S, Z, x, E, C, state, file, t, stream)
+        if outcome == PASSED and S[state].mentions != 0 and x.profile != 0:  # a delay's transition alone mentions
+            write_mentioned(h, Z, D, x, E, S[state].mentions)
+        return outcome
     if (op >= OP_TERMINAL and op <= OP_GUARD) or op == OP_PROCEDURE:
         return blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
     if op >= OP_ENCOUNTER and op <= OP_ENCOUNTER_END:
@@ -343,7 +349,7 @@ def finish_call(h, S, Z, D, x, E, L, caller, callee, t, stream):
     x.reads = 0
     x.exit = left
     if S[state].mentions != 0 and x.profile != 0:
-        write_mentioned(h, Z, D, x, E)
+        write_mentioned(h, Z, D, x, E, S[state].mentions)
 
 
 @splice_jit

@@ -42,6 +42,9 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 """Columns that the comparison needs of every table, by file name without ``.csv``."""
 
+_MAY_LACK = frozenset({"condition_days", "medication_days", "deaths"})
+"""Tables that are not there when nothing of the kind happened, as in a run without diseases."""
+
 _END_DATE = re.compile(r"end date[^|\n]*\|\s*(\d{4}-\d{2}-\d{2})")
 _SHOWN = 20
 
@@ -118,8 +121,9 @@ def _read_table(path: Path, columns: tuple[str, ...], faults: list[str]) -> pd.D
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        faults.append(f"{path.name}: no such file")
-        return empty
+        if path.stem not in _MAY_LACK:
+            faults.append(f"{path.name}: no such file")
+        return _converted(empty)
     except UnicodeDecodeError:
         faults.append(f"{path.name}: not UTF-8 text")
         return empty
@@ -136,6 +140,11 @@ def _read_table(path: Path, columns: tuple[str, ...], faults: list[str]) -> pd.D
     checked = frame[list(columns)].copy()
     faults.extend(_convert(path.name, checked))
     return checked
+
+
+def _converted(frame: pd.DataFrame) -> pd.DataFrame:
+    """An empty table with numbers where numbers belong."""
+    return frame.astype({column: "object" if column in _TEXT else "float64" for column in frame.columns})
 
 
 def _convert(name: str, frame: pd.DataFrame) -> Iterator[str]:

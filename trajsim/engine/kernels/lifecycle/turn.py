@@ -50,7 +50,7 @@ from trajsim.engine.kernels.lifecycle.signs import (
 from trajsim.engine.kernels.lifecycle.vaccines import covid
 from trajsim.engine.kernels.slots import DAY, NEVER, age_in_months, civil, emit, instant_of_age
 from trajsim.engine.lifecycle_slots import PROFILE_DEFAULT, Attribute
-from trajsim.engine.opcodes import Note
+from trajsim.engine.opcodes import Mention, Note
 from trajsim.streams.jit import jit
 
 MEDICATION = int(EventKind.MEDICATION)
@@ -102,6 +102,12 @@ A_IHD = int(Attribute.IHD_RISK)
 A_AF_RISK = int(Attribute.ATRIAL_FIBRILLATION_RISK)
 A_STROKE = int(Attribute.STROKE_RISK)
 
+MENTIONS_SIMPLE = int(Mention.SIMPLE)
+MENTIONS_VASCULAR = int(Mention.VASCULAR)
+MENTIONS_FIBRILLATION = int(Mention.FIBRILLATION)
+MENTIONS_STROKE = int(Mention.STROKE)
+MENTIONS_DISABLED = int(Mention.DISABLED)
+
 TEXT_M, TEXT_S, TEXT_W, TEXT_D = 5, 6, 7, 8
 
 ID_SMOKER = lifecycle_id("smoker")
@@ -131,6 +137,7 @@ def lifecycle_at_birth(h, Z, D, x):
     if x.employment_due < 0:
         x.employment_due = 0
     x.employment_tries = 0
+    x.jobless = 0
     x.covid_status = 0
     x.covid_tries = 0
     x.covid_last = -1
@@ -220,9 +227,12 @@ def _habits(h, Z, x, years, t):
         x.employment_due = t + EMPLOYMENT_TURNS * x.step
         j = x.employment_tries
         x.employment_tries = j + 1
-        was = is_true(h, Z, x, A_UNEMPLOYED)
-        loses = not was and keyed(x, ID_EMPLOYMENT, j, 0, 0) < x.unemployment
-        put_attribute(h, Z, x, A_UNEMPLOYED, BOOLEAN, 1.0 if loses else 0.0)
+        if x.jobless != 0:
+            x.jobless = 0
+            put_attribute(h, Z, x, A_UNEMPLOYED, BOOLEAN, 0.0)
+        elif keyed(x, ID_EMPLOYMENT, j, 0, 0) < x.unemployment:
+            x.jobless = 1
+            put_attribute(h, Z, x, A_UNEMPLOYED, BOOLEAN, 1.0)
 
 
 @jit
@@ -297,25 +307,33 @@ def skip_turns(h, Z, D, x, E):
 
 
 @jit
-def write_mentioned(h, Z, D, x, E):
+def write_mentioned(h, Z, D, x, E, groups):
     """Attributes that are worked out when a state mentions them."""
-    turn = x.turn
-    months = age_in_months(x, turn)
-    years = months // 12
-    _put(h, Z, x, A_AGE, INTEGER, np.float64(years))
-    _put(h, Z, x, A_AGE_MONTHS, INTEGER, np.float64(months))
-    if Z[h.z_life_slot + A_DISABLED] >= 0:
+    years = age_in_months(x, x.turn) // 12
+    if groups & MENTIONS_SIMPLE:
+        _write_simple(h, Z, x, years)
+    if groups & MENTIONS_DISABLED:
         _put(h, Z, x, A_DISABLED, BOOLEAN, 1.0 if is_disabled(h, Z, x) else 0.0)
+    if groups & MENTIONS_VASCULAR:
+        _write_vascular(h, Z, D, x, E, years)
+    if groups & MENTIONS_FIBRILLATION:
+        _put(h, Z, x, A_AF_RISK, NUMBER, _of_a_step(x, _fibrillation(h, Z, D, x, E, years)))
+    if groups & MENTIONS_STROKE:
+        _put(h, Z, x, A_STROKE, NUMBER, _of_a_step(x, _stroke(h, Z, D, x, E, years)))
+
+
+@jit
+def _write_simple(h, Z, x, years):
+    _put(h, Z, x, A_AGE, INTEGER, np.float64(years))
+    _put(h, Z, x, A_AGE_MONTHS, INTEGER, np.float64(age_in_months(x, x.turn)))
     if years >= 65:
         _put(h, Z, x, A_FALL, NUMBER, 0.06 if x.note_flags & OSTEOPOROSIS else 0.035)
     else:
         _put(h, Z, x, A_FALL, NIL, 0.0)
     if x.death < x.background:
-        _put(h, Z, x, A_DAYS, INTEGER, np.float64((x.death - turn) // DAY))
+        _put(h, Z, x, A_DAYS, INTEGER, np.float64((x.death - x.turn) // DAY))
     else:
         _put(h, Z, x, A_DAYS, NIL, 0.0)
-    if h.has_risks != 0:
-        _write_risks(h, Z, D, x, E, years)
 
 
 @jit
@@ -328,33 +346,52 @@ def _put(h, Z, x, attribute, tag, value):
 
 
 @jit
-def _write_risks(h, Z, D, x, E, years):
-    flags = x.note_flags
-    before = x.turn - x.step
-    systolic = round_half_up(pressure(h, Z, D, x, E, 0, x.turn), 0)
-    cholesterol = round_half_up(bounded(h, D, x, CHOLESTEROL, total_cholesterol(x, before)), 2)
-    good = round_half_up(bounded(h, D, x, HDL, hdl(x, before)), 2)
-    days = np.float64(x.step) / np.float64(DAY)
-    smokes, diabetic = flags & SMOKER != 0, flags & DIABETES != 0
-    controlled = flags & CONTROLLED != 0
-    risk = ascvd(years, x.sex, x.black, systolic, cholesterol, good, smokes, diabetic, flags & HYPERTENSION != 0)
-    heart = infarction = -1.0
-    if risk >= 0.0:
-        heart = convert(risk, TEN_YEARS, days)
+def _systolic(h, Z, D, x, E):
+    """As it is read at the turn."""
+    return round_half_up(pressure(h, Z, D, x, E, 0, x.turn), 0)
+
+
+@jit
+def _of_a_step(x, risk):
+    """A ten-year risk as that of a step; -1 stays."""
+    return convert(risk, TEN_YEARS, np.float64(x.step) / np.float64(DAY)) if risk >= 0.0 else -1.0
+
+
+@jit
+def _write_vascular(h, Z, D, x, E, years):
+    risk = heart = infarction = -1.0
+    if years >= 40 and years <= 79:
+        flags = x.note_flags
+        before = x.turn - x.step
+        cholesterol = round_half_up(bounded(h, D, x, CHOLESTEROL, total_cholesterol(x, before)), 2)
+        good = round_half_up(bounded(h, D, x, HDL, hdl(x, before)), 2)
+        smokes, diabetic, treated = flags & SMOKER != 0, flags & DIABETES != 0, flags & HYPERTENSION != 0
+        systolic = _systolic(h, Z, D, x, E)
+        risk = ascvd(years, x.sex, x.black, systolic, cholesterol, good, smokes, diabetic, treated)
+        heart = _of_a_step(x, risk)
         infarction = convert(risk, TEN_YEARS, THIRTY_DAYS)
     _put(h, Z, x, A_ASCVD, NUMBER, risk)
     _put(h, Z, x, A_CARDIO, NUMBER, heart)
     _put(h, Z, x, A_MI, NUMBER, infarction)
     _put(h, Z, x, A_IHD, NUMBER, 5.0 * infarction)
-    fibrillates = flags & FIBRILLATION != 0
-    risk = -1.0
-    if not fibrillates:
-        bmi = round_half_up(bounded(h, D, x, BMI, current_bmi(h, D, x)), 2)
-        risk = atrial_fibrillation(years, x.sex, systolic, bmi, controlled)
-    _put(h, Z, x, A_AF_RISK, NUMBER, convert(risk, TEN_YEARS, days) if risk >= 0.0 else -1.0)
+
+
+@jit
+def _fibrillation(h, Z, D, x, E, years):
+    if years < 45 or x.note_flags & FIBRILLATION != 0:
+        return -1.0
+    bmi = round_half_up(bounded(h, D, x, BMI, current_bmi(h, D, x)), 2)
+    return atrial_fibrillation(years, x.sex, _systolic(h, Z, D, x, E), bmi, x.note_flags & CONTROLLED != 0)
+
+
+@jit
+def _stroke(h, Z, D, x, E, years):
+    flags = x.note_flags
+    systolic = _systolic(h, Z, D, x, E) if years >= 55 else 0.0
+    smokes, diabetic, controlled = flags & SMOKER != 0, flags & DIABETES != 0, flags & CONTROLLED != 0
     hypertrophy, disease = flags & HYPERTROPHY != 0, flags & HEART_DISEASE != 0
-    risk = stroke(years, x.sex, systolic, controlled, smokes, hypertrophy, diabetic, disease, fibrillates)
-    _put(h, Z, x, A_STROKE, NUMBER, convert(risk, TEN_YEARS, days) if risk >= 0.0 else -1.0)
+    fibrillates = flags & FIBRILLATION != 0
+    return stroke(years, x.sex, systolic, controlled, smokes, hypertrophy, diabetic, disease, fibrillates)
 
 
 @jit
