@@ -80,17 +80,22 @@ def test_marriage() -> None:
             assert attributes["marital_status"] == status
 
 
-def test_work_is_looked_at_every_26_turns() -> None:
-    who = person("1952-01-01", unemployment=0.5, patient_id=3)
+@pytest.mark.parametrize("at_birth", [None, True])
+def test_work_is_looked_at_every_26_turns(at_birth: bool | None) -> None:  # noqa: FBT001
+    who = person("1951-06-01", unemployment=0.5, patient_id=3)
     habits, attributes = Habits(who), who.patient.attributes
-    habits.turn(-1)
-    assert "unemployed" not in attributes  # 17 years old; and nothing before 1970
-    expected = False
+    if at_birth is not None:
+        attributes["unemployed"] = at_birth
+    habits.turn(-1)  # 18 years old, but nothing happens before 1970
+    is_lost, expected = False, at_birth
     for turn in range(300):
         habits.turn(turn * WEEK_MS)
         if turn % 26 == 0:
-            expected = not expected and draws(3).uniform("employment", turn // 26) < 0.5
-        assert attributes["unemployed"] is expected
+            if is_lost:
+                is_lost = expected = False
+            elif draws(3).uniform("employment", turn // 26) < 0.5:
+                is_lost = expected = True
+        assert attributes.get("unemployed") is expected
 
 
 # --- vital signs ------------------------------------------------------------------------------------------------------

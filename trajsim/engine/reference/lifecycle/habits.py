@@ -37,6 +37,7 @@ class Habits:
         self._marriage_ends_passed = 0
         self._turns_to_employment: int | None = None
         self._employments = 0
+        self._has_lost_work = False
 
     def turn(self, time: int) -> None:
         """One turn."""
@@ -122,7 +123,9 @@ class Habits:
         self._turns_to_employment = _TURNS_BETWEEN_EMPLOYMENT - 1
         person, j = self._person, self._employments
         self._employments += 1
-        if person.is_true("unemployed"):
+        if self._has_lost_work:
+            self._has_lost_work = False
             person.set("unemployed", value=False)
-        else:
-            person.set("unemployed", person.draws.uniform("employment", j) < person.unemployment)
+        elif person.draws.uniform("employment", j) < person.unemployment:
+            self._has_lost_work = True
+            person.set("unemployed", value=True)
