@@ -172,6 +172,15 @@ _VACCINES = tuple(
     for vaccine in immunization_schedule()
 )
 
+_CAUSE = (Code("LOINC", "69453-9", "Cause of death"),)
+_CAUSE_OF_DEATH = Source(
+    module=CERTIFICATE,
+    state="Cause of Death",
+    child=-1,
+    codes=_CAUSE,
+    definition=ObservationBody(codes=_CAUSE, category="exam"),
+)
+
 PROCESS_SOURCES = (
     _process(ENCOUNTERS, SCHEDULED_WELLNESS, "410620009", "Well child visit"),
     _process(ENCOUNTERS, SCHEDULED_WELLNESS, "162673000", "General examination of patient"),
@@ -185,7 +194,7 @@ PROCESS_SOURCES = (
     _process(COVID, "Janssen", "212", "COVID-19 vector vaccine, Ad26", system="CVX"),
     _process(INSURANCE, "Insurance", "", ""),
     _process(CERTIFICATE, "Death Certification", "308646001", "Death certification"),
-    _process(CERTIFICATE, "Cause of Death", "69453-9", "Cause of death", system="LOINC"),
+    _CAUSE_OF_DEATH,
     _process(CERTIFICATE, "Death Certificate", "69409-1", "Death certificate", system="LOINC"),
     *_VACCINES,
 )

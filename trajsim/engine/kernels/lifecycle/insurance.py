@@ -145,7 +145,7 @@ def insure(h, Z, D, x, E, years, t):
     """Chooses a plan for a year of life."""
     before = x.plan
     plan = _choose(h, Z, D, x, years, t)
-    if plan >= 0 and before >= 0 and D[h.d_plans + PLAN_COLUMNS * plan] >= ACA:
+    if before >= 0 and (plan < 0 or D[h.d_plans + PLAN_COLUMNS * plan] >= ACA):
         kept = D[h.d_plans + PLAN_COLUMNS * before] >= ACA and _affordable(h, D, x, before, t)
         if kept and _accepts(h, Z, D, x, before, years, np.int64(1)):
             plan = before
