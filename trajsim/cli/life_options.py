@@ -171,6 +171,7 @@ class LifeOptions:
             cities=None if self.city is None else (self.city,),
             mortality="life-table" if self.mortality == "life-table" else "modules-only",
             mortality_offset=self._offset(),
+            foreign_births="language" if self.lifecycle == "synthea" else "census",
         )
 
     def simulation(self) -> "SimulationOptions":

@@ -97,7 +97,9 @@ def build_cohort(
     if options.mortality == "life-table":
         hazard = background_hazard(options.mortality_offset)
         death_ms = draw_deaths(seed, patient_id, sex=person.sex, birth_ms=birth_ms, hazard=hazard)
-    particulars = draw_particulars(draws, plan.table, person, codes=plan.postal_codes)
+    particulars = draw_particulars(
+        draws, plan.table, person, codes=plan.postal_codes, by_language=options.foreign_births == "language"
+    )
     identity = {}
     if with_identity:
         age = (np.minimum(death_ms, options.end_ms) - birth_ms) // BIRTHDAY_YEAR_MS

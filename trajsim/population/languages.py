@@ -223,9 +223,17 @@ def name_languages(
 
 
 def draw_foreign_births(
-    draws: PopulationDraws, table: PlaceTable, *, place: NDArray[np.int64], language: NDArray[np.int64]
+    draws: PopulationDraws,
+    table: PlaceTable,
+    *,
+    place: NDArray[np.int64],
+    language: NDArray[np.int64],
+    by_language: bool,
 ) -> NDArray[np.int64]:
     """Index into `FOREIGN_BIRTHPLACES` of those born abroad, -1 for all others.
+
+    With `by_language` everybody whose first language has a place of birth abroad is born there, as in Synthea; else a
+    share of them.
 
     Only residents of US states and territories but Puerto Rico: where a file describes another country, everybody is
     born in it.
@@ -235,7 +243,8 @@ def draw_foreign_births(
     may = [c == US and r != _PUERTO_RICO for c, r in zip(table.country, table.region, strict=True)]
     is_candidate = np.array(may)[place]
     names = languages_of(table)
-    for name, (share, places) in _BORN_ABROAD.items():
+    for name, (census_share, places) in _BORN_ABROAD.items():
+        share = 1.0 if by_language else census_share
         rows = np.flatnonzero(is_candidate & (language == names.index(name)) & (u < share))
         (which,) = split(u[rows] / share, len(places))
         abroad[rows] = np.array([FOREIGN_BIRTHPLACES.index(item) for item in places])[which]

@@ -37,6 +37,8 @@ class PopulationOptions:
             ages follow the census as it stands.
         mortality_offset: Hazard a year with which the modules kill, [sex (F, M), age 0-110], taken off the life table
             (`read_mortality_offset`); None: nothing is taken off.
+        foreign_births: Who is born abroad: a share of the speakers of a language (``census``), or all of them
+            (``language``, as in Synthea).
     """
 
     end_ms: int
@@ -51,6 +53,7 @@ class PopulationOptions:
     ethnicities: Sequence[str] | None = None
     mortality: Literal["life-table", "modules-only"] = "life-table"
     mortality_offset: NDArray[np.float64] | None = None
+    foreign_births: Literal["census", "language"] = "census"
 
     def __post_init__(self) -> None:
         """Checks every option.

@@ -97,7 +97,7 @@ def postal_codes(table: PlaceTable) -> tuple[str, ...]:
 
 
 def draw_particulars(
-    draws: PopulationDraws, table: PlaceTable, person: Person, *, codes: tuple[str, ...]
+    draws: PopulationDraws, table: PlaceTable, person: Person, *, codes: tuple[str, ...], by_language: bool
 ) -> Particulars:
     """Draws names, addresses and places of birth.
 
@@ -106,6 +106,7 @@ def draw_particulars(
         table: Places.
         person: Demographics.
         codes: `postal_codes` of the table, made once.
+        by_language: Whether the first language alone decides who is born abroad.
     """
     given_language, family_language = name_languages(
         draws, language=person.language, ethnicity=person.ethnicity, race=person.race
@@ -128,7 +129,7 @@ def draw_particulars(
         street=street,
         postal=person.place * N_POSTAL + postal,
         birth_place=_birth_places(draws, table, person.place),
-        abroad=draw_foreign_births(draws, table, place=person.place, language=person.language),
+        abroad=draw_foreign_births(draws, table, place=person.place, language=person.language, by_language=by_language),
         postal_codes=codes,
     )
 
