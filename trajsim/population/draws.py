@@ -12,7 +12,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.streams.keys import POPULATION, stream_id
+from trajsim.streams.ints import hash64
+from trajsim.streams.keys import KEYED_XOR, POPULATION, stream_id
 
 Uniforms = NDArray[np.float64]
 
@@ -46,7 +47,6 @@ class Purpose(IntEnum):
     ADDRESS = 12
     POINT = 13
     TELEPHONE = 14
-    MARRIAGE = 15
     PASSPORT = 16
     BIRTH_PLACE = 17
     FOOD = 18
@@ -123,6 +123,11 @@ class PopulationDraws:
     def uniform(self, purpose: Purpose) -> Uniforms:
         """[n_patients] uniforms in [0, 1)."""
         return uniforms(self._seed, self._patient_id, stream=self._stream, n=int(purpose))
+
+    def keyed(self, name: str, *words: int) -> Uniforms:
+        """[n_patients] keyed uniforms of the lifecycle (docs/draws.md, 10.1): what the engine draws too."""
+        h = hash64(stream_id(f"@lifecycle:{name}"), *words, *(0,) * (3 - len(words)))
+        return uniforms(self._seed ^ KEYED_XOR, self._patient_id, stream=h >> 32, n=h & _MASK32)
 
 
 def split(u: Uniforms, *n_choices: "int | NDArray[np.int64]") -> list[NDArray[np.int64]]:

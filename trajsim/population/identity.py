@@ -39,9 +39,9 @@ _ADULT_AGE = 18
 _DRIVER_AGE = 16
 _PASSPORT_AGE = 20
 _MARRIAGE_AGE = 28
-_MARRIED_PER_THOUSAND = 800
-# At these ages a marriage may have ended: age, per thousand widowed, per thousand widowed or divorced.
-_MARRIAGE_ENDS = ((35, 20, 200), (45, 30, 50), (55, 60, 110))
+_MARRIED = 0.8
+# At these ages a marriage may have ended: age, share widowed, share widowed or divorced.
+_MARRIAGE_ENDS = ((35, 0.02, 0.2), (45, 0.03, 0.05), (55, 0.06, 0.11))
 _NEAR_DEGREES = 0.05
 _N_TELEPHONES = 100
 _MULTIPLE_BIRTH_SHARE = 0.02
@@ -94,14 +94,14 @@ def _only_where(condition: NDArray[np.bool_], values: _Texts) -> _Texts:
 
 
 def _marital_status(draws: PopulationDraws, age: _Rows) -> _Texts:
-    """S, M, D, W by age; None for children."""
-    married, *ends = split(draws.uniform(Purpose.MARRIAGE), *(_PER_THOUSAND,) * (1 + len(_MARRIAGE_ENDS)))
+    """S, M, D, W by age, as the lifecycle has it (docs/draws.md, 10.4 a); None for children, single until 28."""
     status = _only_where(age >= _ADULT_AGE, np.full(len(age), "S", dtype=object))
-    is_married = (age >= _MARRIAGE_AGE) & (married < _MARRIED_PER_THOUSAND)
+    is_married = (age >= _MARRIAGE_AGE) & (draws.keyed("marital", _MARRIAGE_AGE) < _MARRIED)
     status[is_married] = "M"
-    for (at_age, widowed, ended), drawn in zip(_MARRIAGE_ENDS, ends, strict=True):
-        over = is_married & (age >= at_age) & (drawn < ended)
-        status[over] = np.where(drawn[over] < widowed, "W", "D")
+    for at_age, widowed, ended in _MARRIAGE_ENDS:
+        u = draws.keyed("marital", at_age)
+        over = is_married & (age >= at_age) & (u < ended)
+        status[over] = np.where(u[over] < widowed, "W", "D")
         is_married &= ~over
     return status
 
