@@ -68,14 +68,15 @@ def ascvd(
     treated = ln_systolic if is_treated else 0.0
     untreated = 0.0 if is_treated else ln_systolic
     smoker = 1.0 if is_smoker else 0.0
-    terms = (
-        ln_age, ln_age * ln_age, ln_chol, ln_age * ln_chol, ln_hdl, ln_age * ln_hdl,
-        treated, ln_age * treated, untreated, ln_age * untreated, smoker, ln_age * smoker,
-        1.0 if has_diabetes else 0.0,
+    diabetes = 1.0 if has_diabetes else 0.0
+    pairs = (  # each measure, and its product with age
+        (ln_age, ln_age * ln_age), (ln_chol, ln_age * ln_chol), (ln_hdl, ln_age * ln_hdl),
+        (treated, ln_age * treated), (untreated, ln_age * untreated), (smoker, ln_age * smoker),
     )  # fmt: skip
     total = 0.0
-    for weight, term in zip(weights, terms, strict=True):
-        total += weight * term
+    for number, (measure, with_age) in enumerate(pairs):
+        total += weights[2 * number] * measure + weights[2 * number + 1] * with_age
+    total += weights[-1] * diabetes
     return 1.0 - math.pow(survival, math.exp(total - mean))
 
 
