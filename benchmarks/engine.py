@@ -32,9 +32,11 @@ from trajsim.engine.options import PerformanceOptions, SimulationOptions
 from trajsim.engine.program import Program
 from trajsim.engine.simulate import simulate
 from trajsim.gmf.library import bundled_modules_root, load_modules
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.build import build_cohort
 from trajsim.population.cohort import Cohort
 from trajsim.population.options import PopulationOptions
+from trajsim.population.population_file import read_population_file
 from trajsim.records.csv import write_csv
 from trajsim.records.parquet import write_parquet
 from trajsim.records.table import Records
@@ -43,6 +45,7 @@ from trajsim.units import YEAR_MS, ms_from_iso
 ROOT = Path(__file__).resolve().parent.parent
 END_MS = ms_from_iso("2025-01-01")
 SEED = 7
+LIFECYCLE = Lifecycle.SYNTHEA
 SHARD = 250
 
 Write = Callable[[Records, Path, int], int]
@@ -91,9 +94,9 @@ class Bench:
     def __init__(self, folder: Path, n_patients: int) -> None:
         """Loads and compiles."""
         self.folder = folder
-        self.options = SimulationOptions(seed=SEED, end_ms=END_MS)
+        self.options = SimulationOptions(seed=SEED, end_ms=END_MS, lifecycle=LIFECYCLE)
         self.cohort = cohort_of(n_patients)
-        self.program: Program = compile_modules(load_modules(folder), texts=self.cohort.texts())
+        self.program: Program = compile_modules(load_modules(folder), texts=self.cohort.texts(), lifecycle=LIFECYCLE)
         self.years = float(np.mean((END_MS - self.cohort.birth_ms) / YEAR_MS))
 
     def run(self, cohort: Cohort, write: Write | None, place: Path, *, threads: int = 1) -> tuple[Spent, int, int]:
@@ -112,10 +115,16 @@ class Bench:
         return Spent.now().since(before), rows, size
 
 
+def population() -> PopulationOptions:
+    """The population of the reference run where it is at hand, else the built-in one."""
+    place = ROOT.parent / "shared" / "synthea" / "reference" / "demographics.csv"
+    table = read_population_file(place) if place.is_file() else None
+    return PopulationOptions(end_ms=END_MS, mortality="modules-only", table=table, foreign_births="language")
+
+
 def cohort_of(n_patients: int) -> Cohort:
-    """The built-in population."""
-    options = PopulationOptions(end_ms=END_MS, mortality="modules-only")
-    return build_cohort(options, first_patient=0, n_patients=n_patients, seed=SEED)
+    """The first patients of that population."""
+    return build_cohort(population(), first_patient=0, n_patients=n_patients, seed=SEED)
 
 
 def _size(place: Path) -> int:
@@ -236,7 +245,7 @@ def child(folder: Path, output: str, n_patients: int) -> None:
     bench = Bench(folder, 1)
     write = writers()[output]
     place = Path(tempfile.mkdtemp(prefix="trajsim-bench-"))
-    options = PopulationOptions(end_ms=END_MS, mortality="modules-only")
+    options = population()
     try:
         for first in range(0, n_patients, 1_000):
             count = min(1_000, n_patients - first)
@@ -257,6 +266,7 @@ from trajsim.gmf.library import load_modules
 from trajsim.engine.compile import compile_modules
 from trajsim.engine.options import SimulationOptions
 from trajsim.engine.simulate import simulate
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.build import build_cohort
 from trajsim.population.options import PopulationOptions
 from trajsim.units import ms_from_iso
@@ -265,9 +275,9 @@ end = ms_from_iso("2025-01-01")
 cohort = build_cohort(PopulationOptions(end_ms=end), first_patient=0, n_patients=1, seed=7)
 modules = load_modules(Path({folder!r}))
 loaded = time.perf_counter()
-program = compile_modules(modules, texts=cohort.texts())
+program = compile_modules(modules, texts=cohort.texts(), lifecycle=Lifecycle.SYNTHEA)
 compiled = time.perf_counter()
-patient = next(iter(simulate(program, cohort, SimulationOptions(seed=7, end_ms=end))))
+patient = next(iter(simulate(program, cohort, SimulationOptions(seed=7, end_ms=end, lifecycle=Lifecycle.SYNTHEA))))
 done = time.perf_counter()
 marks = (begin, imported, loaded, compiled, done)
 print(*(f"{{b - a:.2f}}" for a, b in zip(marks, marks[1:])), f"{{done - begin:.2f}}")
