@@ -1,7 +1,7 @@
 """First language, and what goes with it: the names that people bear and, for some, another country of birth.
 
 Source: Synthea, world/geography/Demographics.java at commit 2b0a55ba (language by race and ethnicity). Shares born
-abroad are rounded figures of our own after the American Community Survey 2019, tables B16005 and S0501.
+abroad are rough figures of our own, of the size that the American Community Survey gives (tables B16005, S0501).
 """
 
 from collections.abc import Mapping

@@ -81,7 +81,7 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "latitude": _optional(pa.float64(), "degrees north"),
         "longitude": _optional(pa.float64(), "degrees east"),
         "phone": _optional(pa.string(), "home phone"),
-        "ssn": _optional(pa.string(), "social security number, 999-xx-xxxx (never assigned)"),
+        "ssn": _optional(pa.string(), "social security number, 9xx-xx-xxxx (never assigned)"),
         "drivers": _optional(pa.string(), "driver's licence; null: none"),
         "passport": _optional(pa.string(), "passport; null: none"),
         "birth_city": _optional(TEXT, "place of birth"),
