@@ -147,9 +147,9 @@ def stroke(
         if holds:
             points += worth
     risks = _STROKE_RISKS[sex]
-    return float(risks[min(points, len(risks) - 1)])
+    return float(risks[min(max(points, 0), len(risks) - 1)])
 
 
 def _band(bounds: tuple[float, ...], value: float) -> int:
-    """Index of the band of a value; one that equals a bound belongs to the band below."""
-    return max(bisect_left(bounds, value) - 1, 0)
+    """Index of the band of a value; one that equals a bound belongs to the band below (of the first: -1)."""
+    return bisect_left(bounds, value) - 1
