@@ -1,7 +1,7 @@
 """The two layouts of a population file: ours, and Synthea's ``demographics.csv``."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -49,6 +49,7 @@ def own_layout(sheet: Sheet) -> PlaceTable | None:
     weight, female = sheet.numbers("population"), sheet.numbers("female", high=1.0)
     hispanic = sheet.numbers("hispanic", high=1.0, empty=0.0)
     if not (ages and incomes and races) or not all(map(sheet.has, _REQUIRED)):
+        _check_sums(sheet, {"age": list(ages.values()), "income": incomes, "race": races, "language": languages})
         return None
     if not weight.any() and len(sheet):
         sheet.faults.append("column 'population': nobody lives in any place")
@@ -85,6 +86,14 @@ def own_layout(sheet: Sheet) -> PlaceTable | None:
         area_code=where[2],
         postal_prefix=where[3],
     )
+
+
+def _check_sums(sheet: Sheet, groups: Mapping[str, list[str]]) -> None:
+    """Adds the faults of the shares that are there, although the table cannot be made."""
+    whole = list(EDUCATIONS) if all(map(sheet.has, EDUCATIONS)) else []
+    for what, columns in (*groups.items(), ("education", whole)):
+        if columns:
+            sheet.shares(columns, what)
 
 
 def synthea_layout(sheet: Sheet) -> PlaceTable | None:
@@ -169,6 +178,8 @@ def _age_bands(sheet: Sheet) -> dict[tuple[int, int], str]:
         elif first < expected:
             sheet.faults.append(f"column {name!r}: ages {first} to {min(last, expected - 1)} are in another band too")
         expected = max(expected, last + 1)
+    if expected <= MAX_AGE:
+        sheet.faults.append(f"no band has ages {expected} and over: expected a column 'age {expected}+'")
     return dict(sorted(bands.items()))
 
 
