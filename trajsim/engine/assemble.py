@@ -14,6 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from trajsim.engine.assemble_columns import ChunkColumns
+from trajsim.engine.assemble_coverages import stop_coverages
 from trajsim.engine.assemble_lists import ListMerger
 from trajsim.engine.assemble_patients import patients_table
 from trajsim.engine.assemble_sources import source_columns
@@ -61,7 +62,7 @@ _ROLES: Mapping[EventKind, int] = {
     EventKind.SERIES: kernel.ROLE_SERIES,
     EventKind.DEATH: kernel.ROLE_DEATH,
     EventKind.COERCED: kernel.ROLE_IGNORED,
-    EventKind.COVERAGE: kernel.ROLE_IGNORED,
+    EventKind.COVERAGE: kernel.ROLE_POINT,
 }
 _TABLES: Mapping[EventKind, str] = {
     EventKind.ENCOUNTER: "encounters",
@@ -77,6 +78,7 @@ _TABLES: Mapping[EventKind, str] = {
     EventKind.DEVICE: "devices",
     EventKind.SUPPLY: "supplies",
     EventKind.SERIES: "imaging",
+    EventKind.COVERAGE: "coverages",
     EventKind.DEATH: "deaths",
 }
 _LENGTHS_MIN: Mapping[EncounterClass, int] = {
@@ -221,6 +223,11 @@ class Assembler:
         starts = np.r_[0, np.cumsum(counts.sum(axis=0))]
         positions = np.empty(int(starts[-1]), np.int64)
         kernel.positions_by_table(details, starts[:-1].copy(), positions)
+        coverages = TABLE_NAMES.index("coverages")
+        stop_coverages(
+            details, events["time"], positions[starts[coverages] : starts[coverages + 1]], counts[:, coverages],
+            np.where(deaths < 0, kernel.OPEN, self._death_ms(events, cohort, deaths)),
+        )  # fmt: skip
         lists = ListMerger(self._catalogue, events, offsets).run(merges[:n_merges]) if n_merges else {}
         columns = ChunkColumns(self._columns, events, details, lists)
         tables = {
@@ -242,10 +249,15 @@ class Assembler:
 
     @staticmethod
     def _patients(events: NDArray[np.void], cohort: Cohort, deaths: NDArray[np.int64], end_ms: int) -> pa.Table:
+        return patients_table(cohort, Assembler._death_ms(events, cohort, deaths), deaths >= 0, end_ms)
+
+    @staticmethod
+    def _death_ms(events: NDArray[np.void], cohort: Cohort, deaths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Time of death, no earlier than birth; without meaning for those who live."""
         died = deaths >= 0
         death_ms = np.zeros(len(cohort), np.int64)
         death_ms[died] = events["time"][deaths[died]]
-        return patients_table(cohort, np.maximum(death_ms, cohort.birth_ms), died, end_ms)
+        return np.maximum(death_ms, cohort.birth_ms)
 
     def _report(self, events: NDArray[np.void], tallies: NDArray[np.int64], n_not_finite: int) -> AssemblyReport:
         coerced: Counter[tuple[str, str, str]] = Counter()

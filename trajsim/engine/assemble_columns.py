@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from trajsim.engine.assemble_coverages import plan_columns
 from trajsim.engine.assemble_lists import EntryLists
 from trajsim.engine.assemble_sources import NULL, Dictionary, Indices, SourceColumns
 from trajsim.engine.events import (
@@ -347,6 +348,15 @@ def _imaging(rows: _Rows) -> dict[str, pa.Array]:
     )
 
 
+def _coverages(rows: _Rows) -> dict[str, pa.Array]:
+    plan = rows.event("value").astype(np.int64)  # -1, nobody pays, takes the last
+    made = {"stop": rows.stop()}
+    for name, column in plan_columns().items():
+        indices = column.by_source[plan]
+        made[name] = _text(indices, column.dictionary.array, indices == NULL)
+    return made
+
+
 def _deaths(rows: _Rows) -> dict[str, pa.Array]:
     return {"time": rows.stop()} | rows.reason("cause_", "cause_key")
 
@@ -364,5 +374,6 @@ _SPECIAL: Mapping[str, Callable[[_Rows], dict[str, pa.Array]]] = {
     "devices": _devices,
     "supplies": _supplies,
     "imaging": _imaging,
+    "coverages": _coverages,
     "deaths": _deaths,
 }

@@ -200,6 +200,15 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "sop_display": _optional(TEXT, "wording of the SOP class"),
     }
     | _ANSWER,
+    "coverages": _ROW
+    | {
+        "time": _required(TIME, "when it began"),
+        "stop": _optional(TIME, "when it ended: the next one's beginning, or the death; null: in force at the end"),
+        "payer": _optional(TEXT, "who pays; null: nobody, the patient is not insured"),
+        "plan": _optional(TEXT, "name of the plan; null: unknown, or not insured"),
+        "kind": _required(TEXT, "none, medicare, medicaid, dual, aca, private; of real data also other"),
+    }
+    | _ANSWER,
     "deaths": _PATIENT
     | _TIME
     | {
