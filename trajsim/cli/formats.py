@@ -64,6 +64,15 @@ def growing_files(formats: Sequence[str]) -> dict[str, bytes]:
     return {_csv_path(kind): (",".join(names) + "\n").encode() for kind, names in HEADERS.items()}
 
 
+def distinct_files(formats: Sequence[str]) -> frozenset[str]:
+    """Those of `growing_files` that hold every line once, although several shards may have it."""
+    if "csv" not in formats:
+        return frozenset()
+    from trajsim.records.csv_layout import DISTINCT_FILES
+
+    return frozenset(_csv_path(kind) for kind in DISTINCT_FILES)
+
+
 def write_set_files(formats: Sequence[str], root: Path, *, seed: int, end_ms: int) -> list[Path]:
     """Writes the files that describe all shards of a format together, and names them.
 

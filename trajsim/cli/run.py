@@ -13,7 +13,7 @@ import typer
 
 from trajsim.cli.console import complain, count, duration, say, show, size
 from trajsim.cli.disk import free_bytes, is_surely_enough, require_space
-from trajsim.cli.formats import growing_files, shard_writers, write_set_files
+from trajsim.cli.formats import distinct_files, growing_files, shard_writers, write_set_files
 from trajsim.cli.progress import PatientProgress
 from trajsim.cli.request import RunRequest
 from trajsim.cli.run_folder import (
@@ -65,7 +65,8 @@ def run(request: RunRequest) -> None:
     for note in notes:
         say(f"note: {note}", quiet=request.quiet)
     maker = _maker(request, modules)
-    with RunFolder.claim(request.out, claim, headers=growing_files(request.formats)) as folder:
+    headers, distinct = growing_files(request.formats), distinct_files(request.formats)
+    with RunFolder.claim(request.out, claim, headers=headers, distinct=distinct) as folder:
         announce_compiling(quiet=request.quiet)
         try:
             _require_space(request, folder, maker, plan)

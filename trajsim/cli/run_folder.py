@@ -70,12 +70,14 @@ class RunFolder:
     """
 
     def __init__(
-        self, root: Path, claim: Claim, *, headers: Mapping[str, bytes], lock: IO[bytes], is_new: bool
-    ) -> None:
+        self, root: Path, claim: Claim, *, headers: Mapping[str, bytes], distinct: Collection[str], lock: IO[bytes],
+        is_new: bool,
+    ) -> None:  # fmt: skip
         """Use `claim`."""
         self.root = root
         self.run_claim = claim
         self._headers = headers
+        self._distinct = distinct
         self._lock = lock
         self._is_new = is_new
         self._hidden = root / HIDDEN
@@ -83,7 +85,9 @@ class RunFolder:
         self.entries: list[ShardEntry] = []
 
     @classmethod
-    def claim(cls, root: Path, claim: Claim, *, headers: Mapping[str, bytes] | None = None) -> "RunFolder":
+    def claim(
+        cls, root: Path, claim: Claim, *, headers: Mapping[str, bytes] | None = None, distinct: Collection[str] = ()
+    ) -> "RunFolder":
         """Takes a folder for a run, new or to be resumed.
 
         Args:
@@ -91,6 +95,7 @@ class RunFolder:
             claim: The run.
             headers: Files that grow shard by shard, by path below the folder, with their first line. A shard stages the
                 lines that it adds under the same path.
+            distinct: Those of them that hold every line once, however many shards stage it.
 
         Returns:
             The folder, its journal read and everything unfinished removed.
@@ -113,7 +118,7 @@ class RunFolder:
             lock.close()
             msg = f"--out {str(root)!r} is in use: another trajsim is writing into it"
             raise ConfigError(msg, hint="wait for it, or choose another folder") from error
-        folder = cls(root, claim, headers=headers or {}, lock=lock, is_new=is_new)
+        folder = cls(root, claim, headers=headers or {}, distinct=distinct, lock=lock, is_new=is_new)
         try:
             write_whole(hidden / "run.json", msgspec.json.encode(claim))
             folder._recover()
@@ -260,7 +265,12 @@ class RunFolder:
             stream.seek(length)
             if not length:
                 stream.write(self._headers[path])
-            shutil.copyfileobj(rows, stream, _COPY_BYTES)
+            if path in self._distinct:
+                stream.seek(0)
+                known = set(stream.readlines())
+                stream.writelines(line for line in rows if line not in known)
+            else:
+                shutil.copyfileobj(rows, stream, _COPY_BYTES)
             return stream.tell()
 
     def _recover(self) -> None:

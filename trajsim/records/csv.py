@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from trajsim.codes.systems import system_uri
 from trajsim.errors import ConfigError, DataFileError
-from trajsim.records.csv_layout import DATE_FILES, HEADERS, TABLE_OF_FILE
+from trajsim.records.csv_layout import DATE_FILES, DISTINCT_FILES, HEADERS, TABLE_OF_FILE
+from trajsim.records.csv_payers import NOT_INSURED, list_payers, with_owner, with_payer
 from trajsim.records.files import part_name, whole_file
 from trajsim.records.ids import patient_uuid, row_uuid, uuid_bytes
 from trajsim.records.table import Records, text_parts
@@ -83,6 +84,9 @@ def join_csv(parts: Path, directory: Path) -> Mapping[str, Path]:
         whole[kind] = directory / f"{kind}.csv"
         with whole_file(whole[kind]) as temporary, temporary.open("wb") as file:
             file.write((",".join(HEADERS[kind]) + "\n").encode())
+            if kind in DISTINCT_FILES:
+                file.writelines(dict.fromkeys(line for path in paths for line in path.read_bytes().splitlines(True)))
+                continue
             for path in paths:
                 with path.open("rb") as part:
                     shutil.copyfileobj(part, file, 1 << 20)
@@ -100,9 +104,7 @@ def csv_lines(records: Records, kind: str, *, seed: int) -> Iterator[pa.Buffer]:
     Yields:
         Blocks of whole lines.
     """
-    table = records[TABLE_OF_FILE[kind]]
-    if kind == "observations":
-        table = _with_value(table)
+    table = _PREPARED[kind](records, seed) if kind in _PREPARED else records[TABLE_OF_FILE[kind]]
     texts = _Texts(table)
     for start in range(0, table.num_rows, _BATCH_ROWS):
         batch = _Batch(kind, table.slice(start, _BATCH_ROWS), texts, start, seed)
@@ -113,8 +115,9 @@ def csv_lines(records: Records, kind: str, *, seed: int) -> Iterator[pa.Buffer]:
         yield lines.buffers()[2].slice(int(offsets[0]), int(offsets[-1] - offsets[0]))
 
 
-def _with_value(table: pa.Table) -> pa.Table:
+def _with_value(records: Records, _seed: int) -> pa.Table:
     """Observations that say something: Synthea lists the components of a panel, not the panel."""
+    table = records["observations"]
     has_value = pc.or_(
         pc.is_valid(table["numeric_value"]), pc.or_(pc.is_valid(table["text_value"]), pc.is_valid(table["value_code"]))
     )
@@ -189,13 +192,20 @@ class _Batch:
         """UUID of the patient."""
         return self._by_run("patient_id", lambda patients, _: patient_uuid(self.seed, patients))
 
+    def encounter(self) -> pa.Array:
+        """UUID of the encounter, empty where there is none."""
+        return self._by_run("encounter_key", self._encounters)
+
     def patient_encounter(self, between: str = ",") -> pa.Array:
         """UUIDs of patient and encounter, with what stands between them."""
         return self._by_run("encounter_key", partial(self._patient_encounter, between))
 
     def _patient_encounter(self, between: str, patients: NDArray[np.uint64], keys: NDArray[np.uint64]) -> pa.Array:
-        encounters = pc.if_else(pa.array(keys != 0), row_uuid(self.seed, patients, keys), _BLANK)
+        encounters = self._encounters(patients, keys)
         return pc.binary_join_element_wise(patient_uuid(self.seed, patients), encounters, between)
+
+    def _encounters(self, patients: NDArray[np.uint64], keys: NDArray[np.uint64]) -> pa.Array:
+        return pc.if_else(pa.array(keys != 0), row_uuid(self.seed, patients, keys), _BLANK)
 
     def _by_run(self, key: str, make: Callable[[NDArray[np.uint64], NDArray[np.uint64]], pa.Array]) -> pa.Array:
         """A text by (patient, key), made once a run of equal pairs."""
@@ -285,8 +295,8 @@ def _allergies(batch: _Batch) -> Sequence[Piece]:
 
 def _medications(batch: _Batch) -> Sequence[Piece]:
     return (
-        batch.time("time"), batch.time("stop"), batch.patient_encounter(",,"), batch.text("code"),
-        batch.text("display"), pa.scalar(",,,"), batch.text("reason_code"), batch.text("reason_display"),
+        batch.time("time"), batch.time("stop"), batch.patient(), batch.text("payer_id"), batch.encounter(),
+        batch.text("code"), batch.text("display"), pa.scalar(",,,"), batch.text("reason_code"), batch.text("reason_display"),
     )  # fmt: skip
 
 
@@ -330,7 +340,7 @@ def _immunizations(batch: _Batch) -> Sequence[Piece]:
 
 def _encounters(batch: _Batch) -> Sequence[Piece]:
     return (
-        batch.id(), batch.time("time"), batch.time("stop"), batch.patient(), pa.scalar(",,"),
+        batch.id(), batch.time("time"), batch.time("stop"), batch.patient(), pa.scalar(","), batch.text("payer_id"),
         batch.text("encounter_class"), batch.text("code"), batch.text("display"), pa.scalar(",,"),
         batch.text("reason_code"), batch.text("reason_display"),
     )  # fmt: skip
@@ -370,6 +380,29 @@ def _supplies(batch: _Batch) -> Sequence[Piece]:
     return batch.time("time"), batch.patient_encounter(), batch.text("code"), batch.text("display"), quantity
 
 
+def _payers(batch: _Batch) -> Sequence[Piece]:
+    return batch.text("payer_id"), batch.text("name"), batch.text("ownership"), _NO_NUMBERS
+
+
+def _payer_transitions(batch: _Batch) -> Sequence[Piece]:
+    is_insured = pc.not_equal(batch.text("kind"), NOT_INSURED)
+    return (
+        batch.patient(), pc.if_else(is_insured, batch.id(), _BLANK), batch.time("time"), batch.time("stop"),
+        batch.text("payer_id"), _BLANK, batch.text("ownership"), batch.plain("owner_name"),
+    )  # fmt: skip
+
+
+_NO_NUMBERS = pa.scalar("," * (len(HEADERS["payers"]) - 4))
+
+# Files that need more than the table they are made from.
+_PREPARED: Mapping[str, Callable[[Records, int], pa.Table]] = {
+    "observations": _with_value,
+    "encounters": lambda records, seed: with_payer(records, "encounters", seed),
+    "medications": lambda records, seed: with_payer(records, "medications", seed),
+    "payers": list_payers,
+    "payer_transitions": with_owner,
+}
+
 _PIECES: Mapping[str, Callable[[_Batch], Sequence[Piece]]] = {
     "patients": _patients,
     "allergies": _allergies,
@@ -383,4 +416,6 @@ _PIECES: Mapping[str, Callable[[_Batch], Sequence[Piece]]] = {
     "imaging_studies": _imaging_studies,
     "devices": _devices,
     "supplies": _supplies,
+    "payers": _payers,
+    "payer_transitions": _payer_transitions,
 }

@@ -25,10 +25,18 @@ HEADERS: Mapping[str, tuple[str, ...]] = {
         "MODALITY_DESCRIPTION,INSTANCE_UID,SOP_CODE,SOP_DESCRIPTION,PROCEDURE_CODE",
         "devices": "START,STOP,PATIENT,ENCOUNTER,CODE,DESCRIPTION,UDI",
         "supplies": "DATE,PATIENT,ENCOUNTER,CODE,DESCRIPTION,QUANTITY",
+        "payers": "Id,NAME,OWNERSHIP,ADDRESS,CITY,STATE_HEADQUARTERED,ZIP,PHONE,AMOUNT_COVERED,AMOUNT_UNCOVERED,REVENUE,"
+        "COVERED_ENCOUNTERS,UNCOVERED_ENCOUNTERS,COVERED_MEDICATIONS,UNCOVERED_MEDICATIONS,COVERED_PROCEDURES,"
+        "UNCOVERED_PROCEDURES,COVERED_IMMUNIZATIONS,UNCOVERED_IMMUNIZATIONS,UNIQUE_CUSTOMERS,QOLS_AVG,MEMBER_MONTHS",
+        "payer_transitions": "PATIENT,MEMBERID,START_DATE,END_DATE,PAYER,SECONDARY_PAYER,PLAN_OWNERSHIP,OWNER_NAME",
     }.items()
 }
 
-TABLE_OF_FILE: Mapping[str, str] = {name: "imaging" if name == "imaging_studies" else name for name in HEADERS}
+_TABLES = {"imaging_studies": "imaging", "payers": "coverages", "payer_transitions": "coverages"}
+TABLE_OF_FILE: Mapping[str, str] = {name: _TABLES.get(name, name) for name in HEADERS}
+
+# Files that hold the same line in many shards, which the whole file has once.
+DISTINCT_FILES = frozenset({"payers"})
 
 # Files whose times are dates; the others hold instants.
 DATE_FILES = frozenset({"patients", "conditions", "allergies", "careplans", "supplies"})

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from trajsim.codes.systems import SYSTEM_URIS
 from trajsim.errors import DataFileError
 from trajsim.records.csv_layout import HEADERS
+from trajsim.records.csv_payers import GOVERNMENT, NO_INSURANCE, NOT_INSURED
 from trajsim.records.schema import EVENT_TABLES, TABLES, TEXT, TIME
 from trajsim.records.table import Records, empty_table, schema_of
 
@@ -34,7 +35,11 @@ _OPTIONAL = frozenset({
     "ORGANIZATION", "PROVIDER", "BASE_COST", "PAYER_COVERAGE", "DISPENSES", "TOTALCOST", "BASE_ENCOUNTER_COST",
     "TOTAL_CLAIM_COST", "SYSTEM", "REACTION1", "DESCRIPTION1", "SEVERITY1", "REACTION2", "DESCRIPTION2", "SEVERITY2",
     "UDI", "SERIES_UID", "INSTANCE_UID", "SOP_CODE", "SOP_DESCRIPTION", "PROCEDURE_CODE", "REASONCODE",
-    "REASONDESCRIPTION", "UNITS", "CATEGORY",
+    "REASONDESCRIPTION", "UNITS", "CATEGORY", "OWNERSHIP", "STATE_HEADQUARTERED", "PHONE", "AMOUNT_COVERED",
+    "AMOUNT_UNCOVERED", "REVENUE", "COVERED_ENCOUNTERS", "UNCOVERED_ENCOUNTERS", "COVERED_MEDICATIONS",
+    "UNCOVERED_MEDICATIONS", "COVERED_PROCEDURES", "UNCOVERED_PROCEDURES", "COVERED_IMMUNIZATIONS",
+    "UNCOVERED_IMMUNIZATIONS", "UNIQUE_CUSTOMERS", "QOLS_AVG", "MEMBER_MONTHS", "MEMBERID", "START_DATE", "END_DATE",
+    "SECONDARY_PAYER", "PLAN_OWNERSHIP", "OWNER_NAME",
 })  # fmt: skip
 
 
@@ -45,8 +50,9 @@ def read_synthea_csv(directory: Path) -> Records:
         directory: The folder. A file that is not there counts as empty, but for patients and encounters.
 
     Returns:
-        The Records. A death is taken to the end of its day. Living patients are observed until the last instant that
-        any file names.
+        The Records. A death is taken to the end of its day. Living patients are observed until the last instant at
+        which anything in the files began or stopped; a coverage that is to end later is in force. Payer transitions of
+        older versions of Synthea, which name years alone, are passed over.
 
     Raises:
         DataFileError: A file or column is missing, a value cannot be read, or a row names an unknown patient or
@@ -63,7 +69,14 @@ def read_synthea_csv(directory: Path) -> Records:
     studies = _File.find(directory, "imaging_studies")
     if studies.n_rows:
         tables["imaging"] = _Rows(_first_images(studies), "imaging", known).table(_imaging)
-    tables["patients"], tables["deaths"] = _people(patients, tables)
+    transitions = _File.find(directory, "payer_transitions")
+    coverages = None
+    if transitions.n_rows and "START_DATE" in transitions.table.column_names:
+        coverages = _Coverages(transitions, _File.find(directory, "payers"), known)
+    begun = {} if coverages is None else {"coverages": coverages.begun}
+    tables["patients"], tables["deaths"] = _people(patients, tables | begun)
+    if coverages is not None:
+        tables["coverages"] = coverages.table(tables["patients"])
     return Records(tables)
 
 
@@ -380,6 +393,49 @@ def _imaging(rows: _Rows) -> dict[str, pa.Array]:
         "sop_display": file.text("SOP_DESCRIPTION"),
     }
 
+
+class _Coverages:
+    """Coverages from two files; when they stopped can be said only once the end of observation is known."""
+
+    def __init__(self, transitions: _File, payers: _File, known: _Known) -> None:
+        start = transitions.times("START_DATE").view(pa.int64()).to_numpy()
+        self._rows = _Rows(transitions.take(np.argsort(start, kind="stable")), "coverages", known)
+        self._payer = self._rows.file.position("PAYER", payers.text("Id"), "payer")
+        names, owners = payers.text("NAME").to_pylist(), payers.text("OWNERSHIP").to_pylist()
+        self._kinds = [_kind_of_payer(name, owner) for name, owner in zip(names, owners, strict=True)]
+        self._names = [
+            None if kind == NOT_INSURED else name for name, kind in zip(names, self._kinds, strict=True)
+        ]
+        self._time = self._rows.file.times("START_DATE")
+        self.begun = pa.table({"time": self._time})
+
+    def table(self, patients: pa.Table) -> pa.Table:
+        """The table."""
+        who = pa.array(self._rows.patient)
+        planned = self._rows.file.times("END_DATE").view(pa.int64())
+        death = patients["death_time"].cast(pa.int64()).combine_chunks().take(who)
+        last = patients["last_time"].cast(pa.int64()).combine_chunks().take(who)
+        goes_on = pc.fill_null(pc.greater(planned, last), fill_value=True)
+        stop = pc.if_else(goes_on, death, planned)
+        texts = pa.array(self._payer)
+        return self._rows.table(
+            lambda _rows: {
+                "time": self._time,
+                "stop": stop.view(TIME),
+                "payer": pa.array(self._names, pa.string()).take(texts),
+                "kind": pa.array(self._kinds, pa.string()).take(texts),
+            }
+        )
+
+
+def _kind_of_payer(name: str | None, ownership: str | None) -> str:
+    """Kind of insurance by the payer; Synthea's files do not tell plans apart."""
+    if ownership == NO_INSURANCE or name == NO_INSURANCE:
+        return NOT_INSURED
+    return _KIND_OF_PAYER.get(name or "", "other" if ownership == GOVERNMENT else "private")
+
+
+_KIND_OF_PAYER: Mapping[str, str] = {"Medicare": "medicare", "Medicaid": "medicaid", "Dual Eligible": "dual"}
 
 _PATIENT_TEXTS: Mapping[str, str] = {
     "sex": "GENDER", "race": "RACE", "ethnicity": "ETHNICITY", "marital_status": "MARITAL", "prefix": "PREFIX",

@@ -3,10 +3,12 @@
 A row has the same id in CSV and in FHIR, whatever else was simulated beside it. The block is one call of Philox4x32-10
 with counter (row key low, row key high, patient low, patient high) and key (seed XOR 0xD1B54A32D192ED03), low word
 first; its four words in little-endian order are the 16 bytes; then the version and variant bits are set. The patient's
-own id takes the row key 2^64 - 1.
+own id takes the row key 2^64 - 1. The id of a payer takes the patient 2^64 - 1, and the first 8 bytes (little-endian) of
+the BLAKE2b-64 digest of the payer's name in UTF-8 as row key.
 """
 
 from collections.abc import Sequence
+from hashlib import blake2b
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +16,7 @@ from numpy.typing import NDArray
 
 ID_XOR = 0xD1B54A32D192ED03
 PATIENT_ROW_KEY = 0xFFFFFFFFFFFFFFFF
+PAYER_PATIENT_ID = 0xFFFFFFFFFFFFFFFF
 
 _MASK = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)
@@ -89,3 +92,9 @@ def patient_uuid(seed: int, patient_id: Keys) -> pa.StringArray:
     """Ids of patients as text; see `uuid_bytes`."""
     patients = np.asarray(patient_id, np.uint64)
     return row_uuid(seed, patients, np.full(len(patients), PATIENT_ROW_KEY, np.uint64))
+
+
+def payer_uuid(seed: int, names: Sequence[str]) -> pa.StringArray:
+    """Ids of payers by name, as text; see the top of this file."""
+    keys = [int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little") for name in names]
+    return row_uuid(seed, np.full(len(keys), PAYER_PATIENT_ID, np.uint64), np.array(keys, np.uint64))

@@ -18,6 +18,8 @@ from trajsim.records.table import TABLE_NAMES, Records
 Mask = NDArray[np.bool_]
 Numbers = NDArray[np.int64]
 
+_DAY_US = 86_400_000_000
+
 ENTRIES = ("conditions", "allergies", "medications", "careplans", "procedures", "devices")
 
 # Which tables a key may point into.
@@ -35,7 +37,8 @@ class Problem:
     """One breach of one invariant in one column.
 
     Attributes:
-        invariant: Its name: ``order``, ``life``, ``stop``, ``reference``, ``unique``, ``finite``, ``death``, ``panel``.
+        invariant: Its name: ``order``, ``life``, ``stop``, ``reference``, ``unique``, ``finite``, ``death``, ``panel``,
+            ``coverage``.
         table: Where.
         column: Which column.
         n_rows: How many rows break it.
@@ -273,6 +276,30 @@ def _panels(checked: _Checked) -> Iterator[Problem]:
     yield from checked.problem("panel", "observations", "is_panel", is_panel & inside, "a panel inside a panel")
 
 
+def _coverages(checked: _Checked) -> Iterator[Problem]:
+    """From the first coverage on there is always exactly one; before it nothing is known (real data may begin late)."""
+    position = checked.positions["coverages"]
+    if not len(position):
+        return
+    start, _ = checked.times("coverages", "time")
+    stop, stopped = checked.times("coverages", "stop")
+    follows = np.zeros(len(position), np.bool_)
+    follows[1:] = (position[1:] == position[:-1]) & (position[1:] >= 0)
+    before = np.roll(stop, 1)
+    early = follows & (~np.roll(stopped, 1) | (before > start))
+    yield from checked.problem("coverage", "coverages", "time", early, "begins before the one before it ends")
+    late = follows & np.roll(stopped, 1) & (before < start)
+    yield from checked.problem("coverage", "coverages", "time", late, "begins later than the one before it ends")
+    is_last = ~np.append(follows[1:], np.False_) & (position >= 0)
+    last, _ = checked.times("patients", "last_time")
+    _, dead = checked.times("patients", "death_time")
+    if len(last):
+        endless = is_last & dead[position] & ~stopped
+        yield from checked.problem("coverage", "coverages", "stop", endless, "still in force after death")
+        short = is_last & stopped & (stop // _DAY_US < last[position] // _DAY_US)
+        yield from checked.problem("coverage", "coverages", "stop", short, "nothing follows before the last day")
+
+
 def _finite(checked: _Checked) -> Iterator[Problem]:
     for table, columns in TABLES.items():
         for name, column in columns.items():
@@ -282,5 +309,5 @@ def _finite(checked: _Checked) -> Iterator[Problem]:
 
 
 _CHECKS: tuple[Callable[[_Checked], Iterator[Problem]], ...] = (
-    _order, _unique, _life, _stops, _deaths, _references, _panels, _finite,
+    _order, _unique, _life, _stops, _deaths, _references, _panels, _coverages, _finite,
 )  # fmt: skip

@@ -16,6 +16,9 @@ _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 1
 _ROW_GROUP_ROWS = 1 << 20
 
+_ADDED_LATER = frozenset({"coverages"})
+"""Tables that folders of earlier versions lack."""
+
 
 def write_parquet(records: Records, directory: Path, *, shard: int) -> Mapping[str, Path]:
     """Writes one shard: ``<table>/part-<shard>.parquet`` for every table, each file atomically.
@@ -64,7 +67,7 @@ def read_parquet(directory: Path) -> Records:
         directory: Folder of all tables, ``out/parquet``.
 
     Returns:
-        The Records of all shards.
+        The Records of all shards. A table that the trajsim that wrote them did not know is empty.
 
     Raises:
         DataFileError: There is no such folder, a file is missing or not Parquet, or a table does not fit the schema.
@@ -89,7 +92,7 @@ def read_parquet_shards(directory: Path) -> Iterator[Records]:
     if not shards["patients"]:
         msg = f"{directory}: no Records here, expected patients/part-*.parquet"
         raise DataFileError(msg)
-    for name in TABLE_NAMES:
+    for name in (name for name, paths in parts.items() if paths or name not in _ADDED_LATER):
         missing = sorted(set(shards["patients"]) ^ set(shards[name]))
         if missing:
             msg = f"{directory}: table {name!r} and table 'patients' do not have the same parts: {', '.join(missing)}"
@@ -97,7 +100,7 @@ def read_parquet_shards(directory: Path) -> Iterator[Records]:
                 msg, hint="the folder was copied in part, or a run was stopped: run the same command again"
             )
     for number in range(len(parts["patients"])):
-        yield Records({name: _read_part(name, parts[name][number]) for name in TABLE_NAMES})
+        yield Records({name: _read_part(name, paths[number]) for name, paths in parts.items() if paths})
 
 
 def _read_part(name: str, path: Path) -> pa.Table:

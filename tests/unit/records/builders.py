@@ -30,6 +30,10 @@ CODED_JSON = (
     '[{"system":"SNOMED-CT","code":"31","display":"rash","severity":"mild"},'
     '{"system":"SNOMED-CT","code":"32","display":"wheal","severity":"severe"}]',
 )
+PLANS = (
+    (None, None, "none"), ("Medicare", "Medicare", "medicare"), ("Dual Eligible", "both", "dual"),
+    ("Comma, Inc", "Silver", "aca"), ("Comma, Inc", "Gold", "private"), ("ümlaut ß", None, "private"),
+)  # fmt: skip
 _EXACT_TEXTS = {
     "sex": ("F", "M"), "category": ("laboratory", "survey", ""), "reactions": CODED_JSON, "more_codes": CODED_JSON,
     "encounter_class": ("wellness", "inpatient"),
@@ -114,6 +118,31 @@ class _Maker:
                 columns.append(self.column(column, about.type, len(patient), nullable=about.nullable))
         return pa.Table.from_arrays(columns, schema=schema_of(name))
 
+    def coverages(self) -> pa.Table:
+        """One after the other from birth on; the last one until the death, or in force."""
+        patient = self.patient["coverages"]
+        first = np.diff(patient, prepend=-1) > 0
+        last = np.append(first[1:], True)[: len(first)]
+        when = self.birth[patient] + (self.rng.random(len(patient)) * (self.last - self.birth)[patient]).astype(np.int64)
+        when[first] = self.birth[patient[first]]
+        when = when[np.lexsort((when, patient))]
+        stops = np.where(last, self.last[patient], np.roll(when, -1))
+        picks = [PLANS[k] for k in self.rng.integers(0, len(PLANS), len(patient))]
+        given = {
+            "patient_id": pa.array(self.ids[patient], pa.uint64()),
+            "row_key": pa.array(self.keys["coverages"]),
+            "time": pa.array(when).view(TIME),
+            "stop": pa.array(stops, mask=last & ~self.dead[patient]).view(TIME),
+        } | {
+            name: pa.array([pick[k] for pick in picks], pa.string()).dictionary_encode()
+            for k, name in enumerate(("payer", "plan", "kind"))
+        }
+        columns = [
+            given[name] if name in given else self.column(name, about.type, len(patient), nullable=about.nullable)
+            for name, about in TABLES["coverages"].items()
+        ]
+        return pa.Table.from_arrays(columns, schema=schema_of("coverages"))
+
     def people(self) -> pa.Table:
         times = {
             "patient_id": pa.array(self.ids, pa.uint64()),
@@ -145,7 +174,8 @@ class _Maker:
 def random_records(*, seed: int, n_patients: int = 3, max_rows: int = 5) -> Records:
     """Records of some patients with a few rows in every table."""
     maker = _Maker(seed, n_patients, max_rows)
-    tables = {name: maker.table(name) for name in EVENT_TABLES}
+    tables = {name: maker.table(name) for name in EVENT_TABLES if name != "coverages"}
+    tables["coverages"] = maker.coverages()
     return Records(tables | {"patients": maker.people(), "deaths": maker.deaths()})
 
 
