@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.engine.events import EVENT_DTYPE, Catalogue, EventKind
+from trajsim.engine.events import EVENT_DTYPE, SOURCE_INSURANCE, STREAM_INSURANCE, Catalogue, EventKind
 from trajsim.gmf import model as gmf
+from trajsim.lifecycle.tables import insurance_plans
 from trajsim.population.cohort import NEVER_MS, AttributeColumn, Cohort
 from trajsim.units import DAY_MS, HOUR_MS
 
@@ -203,12 +204,13 @@ class RandomLog:
         self._time = 0
         self._encounters: list[int] = []
         self._entries: list[tuple[int, EventKind]] = []
+        self._insured = 0
 
     def events(self, n_actions: int) -> NDArray[np.void]:
         """Does something so many times."""
         actions = (
             self._begin, self._leave, self._entry, self._entry, self._end, self._again, self._renew, self._observe,
-            self._panel, self._point, self._scan, self._coerce,
+            self._panel, self._point, self._scan, self._coerce, self._insure,
         )  # fmt: skip
         for _ in range(n_actions):
             self._time += int(self._rng.integers(-2, 40)) * DAY_MS + int(self._rng.integers(HOUR_MS))
@@ -339,6 +341,12 @@ class RandomLog:
 
     def _coerce(self) -> None:
         self.log.add(EventKind.COERCED, "Measure", self._time, tag=int(self._rng.integers(1, 11)))
+
+    def _insure(self) -> None:
+        self._insured = max(self._insured, self._time)  # insurance never goes back in time
+        plan = float(self._rng.integers(-1, len(insurance_plans())))
+        self.log.module = STREAM_INSURANCE
+        self.log.add_source(EventKind.COVERAGE, SOURCE_INSURANCE, self._insured, value=plan)
 
     def _die(self) -> None:
         time = self._time - int(self._rng.integers(-100, 300)) * DAY_MS

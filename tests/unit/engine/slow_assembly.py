@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trajsim.engine.events import ENCOUNTER_CLASS_NAMES, SEVERITY_NAMES, Catalogue, EventKind, Source, ValueKind
 from trajsim.gmf import model as gmf
+from trajsim.lifecycle.tables import insurance_plans
 from trajsim.records.schema import TABLES
 
 Row = dict[str, Any]
@@ -21,6 +22,7 @@ _ENTRY_TABLES = {
 _OTHER_TABLES = {
     K.ENCOUNTER: "encounters", K.OBSERVATION: "observations", K.MULTI_OBSERVATION: "observations",
     K.REPORT: "reports", K.IMMUNIZATION: "immunizations", K.SUPPLY: "supplies", K.SERIES: "imaging",
+    K.COVERAGE: "coverages",
 }  # fmt: skip
 _TABLES = _ENTRY_TABLES | _OTHER_TABLES
 _ENDS = (K.CONDITION_END, K.ALLERGY_END, K.MEDICATION_END, K.CAREPLAN_END, K.DEVICE_END)
@@ -84,6 +86,9 @@ def slow_life(
         if each.stop is not None:
             each.stop = each.stop if death_ms is None else min(each.stop, death_ms)
             each.stop = max(each.stop, each.time)
+    covered = [each for each in events if each.kind is K.COVERAGE and each.kept]
+    for number, each in enumerate(covered, 1):
+        each.stop = covered[number].time if number < len(covered) else death_ms
     tables: dict[str, list[Row]] = {name: [] for name in TABLES}
     for each in events:
         if each.kept and each.kind in _TABLES:
@@ -299,6 +304,15 @@ def _series(each: _Event, events: list[_Event], _catalogue: Catalogue) -> Row:
     }
 
 
+def _coverage(each: _Event, _events: list[_Event], _catalogue: Catalogue) -> Row:
+    plan = insurance_plans()[int(each.value)] if each.value >= 0 else None
+    return {
+        "payer": plan and plan.payer,
+        "plan": plan and plan.name,
+        "kind": "none" if plan is None else plan.kind,
+    }
+
+
 _SPECIAL = {
     "encounters": _encounter,
     "allergies": _allergy,
@@ -310,4 +324,5 @@ _SPECIAL = {
     "devices": _device,
     "supplies": _supply,
     "imaging": _series,
+    "coverages": _coverage,
 }

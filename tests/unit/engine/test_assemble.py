@@ -12,8 +12,10 @@ from trajsim.engine.assemble_sources import Dictionary
 from trajsim.engine.events import (
     EVENT_DTYPE,
     SOURCE_BACKGROUND,
+    SOURCE_INSURANCE,
     SOURCE_WELLNESS_ADULT,
     STREAM_ENCOUNTERS,
+    STREAM_INSURANCE,
     STREAM_MORTALITY,
     EncounterClass,
     EventKind,
@@ -21,8 +23,10 @@ from trajsim.engine.events import (
 )
 from trajsim.engine.kernels.assembly import DETAIL_DTYPE
 from trajsim.errors import ConfigError
+from trajsim.lifecycle.tables import insurance_plans
 from trajsim.population.cohort import Cohort
 from trajsim.records.invariants import check_records
+from trajsim.records.schema import TABLES
 from trajsim.units import DAY_MS, HOUR_MS, MINUTE_MS
 
 CATALOGUE = clinic_catalogue()
@@ -360,6 +364,47 @@ def test_a_background_death_has_no_cause() -> None:
     log.add_source(K.DEATH, SOURCE_BACKGROUND, 5 * DAY)
     (death,) = rows(log, "deaths")
     assert (death["module"], death["cause_key"], death["cause_code"]) == ("@mortality", 0, None)
+
+
+def insured(log: Log, time: int, plan: int) -> None:
+    log.module = STREAM_INSURANCE
+    log.add_source(K.COVERAGE, SOURCE_INSURANCE, time, value=float(plan))
+    log.module = 2
+
+
+def test_a_coverage_lasts_until_the_next_one_and_the_last_is_in_force() -> None:
+    log, _ = visited()
+    insured(log, 0, -1)
+    insured(log, 7 * DAY, 1)
+    insured(log, 7 * DAY, 17)
+    first, second, third = rows(log, "coverages")
+    assert (first["payer"], first["plan"], first["kind"]) == (None, None, "none")
+    assert (second["payer"], second["plan"], second["kind"]) == ("Medicaid", "Medicaid", "medicaid")
+    plan = insurance_plans()[17]
+    assert (third["payer"], third["plan"], third["kind"]) == (plan.payer, plan.name, "aca")
+    assert [(ms(row, "time"), ms(row, "stop")) for row in (first, second, third)] == [
+        (0, 7 * DAY), (7 * DAY, 7 * DAY), (7 * DAY, None),
+    ]  # fmt: skip
+    assert [row["row_key"] for row in (first, second)] == [
+        CATALOGUE.stream_ids[STREAM_INSURANCE] << 32 | ordinal for ordinal in range(2)
+    ]
+    assert {(row["module"], row["state"]) for row in (first, second, third)} == {("@insurance", "Insurance")}
+
+
+def test_a_coverage_ends_with_the_life() -> None:
+    log, _ = visited()
+    insured(log, 0, 3)
+    insured(log, 9 * DAY, -1)
+    log.add(K.DEATH, "Die", 5 * DAY, ref=-1)
+    made = assembled(log)
+    (row,) = made.records["coverages"].to_pylist()
+    assert (row["kind"], ms(row, "stop")) == ("private", 5 * DAY)
+    assert (made.report.rows_after_death, made.report.stops_clipped) == (1, 0)
+
+
+def test_every_plan_has_a_kind_that_the_schema_names() -> None:
+    about = TABLES["coverages"]["kind"].about
+    assert {plan.kind for plan in insurance_plans()} <= set(about.partition(";")[0].split(", "))
 
 
 def test_nothing_begins_or_stops_after_death() -> None:
