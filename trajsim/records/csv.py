@@ -85,7 +85,8 @@ def join_csv(parts: Path, directory: Path) -> Mapping[str, Path]:
         with whole_file(whole[kind]) as temporary, temporary.open("wb") as file:
             file.write((",".join(HEADERS[kind]) + "\n").encode())
             if kind in DISTINCT_FILES:
-                file.writelines(dict.fromkeys(line for path in paths for line in path.read_bytes().splitlines(True)))
+                lines = (line for path in paths for line in path.read_bytes().splitlines(keepends=True))
+                file.writelines(dict.fromkeys(lines))
                 continue
             for path in paths:
                 with path.open("rb") as part:
@@ -296,7 +297,8 @@ def _allergies(batch: _Batch) -> Sequence[Piece]:
 def _medications(batch: _Batch) -> Sequence[Piece]:
     return (
         batch.time("time"), batch.time("stop"), batch.patient(), batch.text("payer_id"), batch.encounter(),
-        batch.text("code"), batch.text("display"), pa.scalar(",,,"), batch.text("reason_code"), batch.text("reason_display"),
+        batch.text("code"), batch.text("display"), pa.scalar(",,,"), batch.text("reason_code"),
+        batch.text("reason_display"),
     )  # fmt: skip
 
 

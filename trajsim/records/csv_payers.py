@@ -57,9 +57,7 @@ def with_payer(records: Records, name: str, seed: int) -> pa.Table:
     in_force = _in_force(records, name)
     taken = numbers[in_force] if len(numbers) else np.zeros(len(in_force), np.int32)
     indices = pa.array(taken, pa.int32(), mask=in_force < 0)
-    return table.append_column(
-        "payer_id", pa.DictionaryArray.from_arrays(indices, payer_uuid(seed, names.to_pylist()))
-    )
+    return table.append_column("payer_id", pa.DictionaryArray.from_arrays(indices, payer_uuid(seed, names.to_pylist())))
 
 
 def with_owner(records: Records, seed: int) -> pa.Table:
@@ -124,4 +122,5 @@ def _months(birth_us: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[
     days = [(each // _US_PER_DAY).astype("datetime64[D]") for each in (birth_us, time_us)]
     months = [day.astype("datetime64[M]") for day in days]
     of_month = [(day - month).astype(np.int64) for day, month in zip(days, months, strict=True)]
-    return (months[1] - months[0]).astype(np.int64) - (of_month[1] < of_month[0])
+    completed: NDArray[np.int64] = (months[1] - months[0]).astype(np.int64) - (of_month[1] < of_month[0])
+    return completed

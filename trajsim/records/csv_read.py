@@ -154,6 +154,24 @@ class _File:
         position: NDArray[np.int64] = found.cast(pa.int64()).fill_null(-1).to_numpy()
         return position
 
+    def required_position(self, name: str, ids: pa.Array, what: str) -> NDArray[np.int64]:
+        """The same, where no cell may be empty."""
+        position = self.position(name, ids, what)
+        self._refuse_empty(position < 0, what)
+        return position
+
+    def required_times(self, name: str) -> NDArray[np.int64]:
+        """Times of a column in microseconds, where no cell may be empty."""
+        times = self.times(name)
+        self._refuse_empty(times.is_null().to_numpy(zero_copy_only=False), name)
+        values: NDArray[np.int64] = times.view(pa.int64()).to_numpy()
+        return values
+
+    def _refuse_empty(self, empty: NDArray[np.bool_], what: str) -> None:
+        if np.any(empty):
+            msg = f"{self.path}: line {int(np.argmax(empty)) + 2}: no {what}"
+            raise DataFileError(msg)
+
     def take(self, rows: NDArray[np.int64]) -> "_File":
         """Some rows in another order."""
         return _File(self.path, self.table.take(pa.array(rows)))
@@ -191,10 +209,7 @@ class _Rows:
     """The rows of one file in the order of the patients, and the columns that all tables share."""
 
     def __init__(self, file: _File, name: str, known: _Known) -> None:
-        patient = file.position("PATIENT", known.patient_ids, "patient")
-        if np.any(patient < 0):
-            msg = f"{file.path}: line {int(np.argmax(patient < 0)) + 2}: no patient"
-            raise DataFileError(msg)
+        patient = file.required_position("PATIENT", known.patient_ids, "patient")
         order = np.argsort(patient, kind="stable")
         self.name = name
         self.file = file.take(order)
@@ -398,14 +413,13 @@ class _Coverages:
     """Coverages from two files; when they stopped can be said only once the end of observation is known."""
 
     def __init__(self, transitions: _File, payers: _File, known: _Known) -> None:
-        start = transitions.times("START_DATE").view(pa.int64()).to_numpy()
-        self._rows = _Rows(transitions.take(np.argsort(start, kind="stable")), "coverages", known)
+        order = np.argsort(transitions.required_times("START_DATE"), kind="stable")
+        transitions.required_position("PAYER", payers.text("Id"), "payer")
+        self._rows = _Rows(transitions.take(order), "coverages", known)
         self._payer = self._rows.file.position("PAYER", payers.text("Id"), "payer")
         names, owners = payers.text("NAME").to_pylist(), payers.text("OWNERSHIP").to_pylist()
         self._kinds = [_kind_of_payer(name, owner) for name, owner in zip(names, owners, strict=True)]
-        self._names = [
-            None if kind == NOT_INSURED else name for name, kind in zip(names, self._kinds, strict=True)
-        ]
+        self._names = [None if kind == NOT_INSURED else name for name, kind in zip(names, self._kinds, strict=True)]
         self._time = self._rows.file.times("START_DATE")
         self.begun = pa.table({"time": self._time})
 

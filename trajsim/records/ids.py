@@ -3,8 +3,8 @@
 A row has the same id in CSV and in FHIR, whatever else was simulated beside it. The block is one call of Philox4x32-10
 with counter (row key low, row key high, patient low, patient high) and key (seed XOR 0xD1B54A32D192ED03), low word
 first; its four words in little-endian order are the 16 bytes; then the version and variant bits are set. The patient's
-own id takes the row key 2^64 - 1. The id of a payer takes the patient 2^64 - 1, and the first 8 bytes (little-endian) of
-the BLAKE2b-64 digest of the payer's name in UTF-8 as row key.
+own id takes the row key 2^64 - 1. The id of a payer takes the patient 2^64 - 1, and as row key the BLAKE2b digest of 8
+bytes (little-endian) of the payer's name in UTF-8.
 """
 
 from collections.abc import Sequence

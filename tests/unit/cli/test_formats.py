@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from trajsim.cli.formats import growing_files, parse_formats, shard_writers, write_set_files
+from trajsim.cli.formats import distinct_files, growing_files, parse_formats, shard_writers, write_set_files
 from trajsim.errors import ConfigError
 from trajsim.records.table import Records
 
@@ -41,3 +41,5 @@ def test_csv_headers_are_those_of_the_layout() -> None:
     headers = growing_files(["csv"])
     assert headers["csv/patients.csv"].startswith(b"Id,BIRTHDATE,")
     assert growing_files(["parquet"]) == {}
+    assert distinct_files(["parquet"]) == frozenset()
+    assert distinct_files(["csv"]) == {"csv/payers.csv"} <= set(headers)

@@ -199,6 +199,17 @@ def test_a_run_that_finished_nothing_leaves_nothing(tmp_path: Path, exists: bool
     assert not exists or not list(root.iterdir())
 
 
+def test_a_line_that_several_shards_stage_stands_once(tmp_path: Path) -> None:
+    path = "csv/patients.csv"
+    with RunFolder.claim(tmp_path / "out", claim_of(), headers=HEADERS, distinct=HEADERS.keys()) as folder:
+        folder.commit(make_shard(folder, 0, files={path: "b\na\n"}))
+    with RunFolder.claim(tmp_path / "out", claim_of(), headers=HEADERS, distinct=HEADERS.keys()) as folder:
+        assert folder.n_finished == 1
+        folder.commit(make_shard(folder, 1, files={path: "a\nId\nc\nb\n"}))
+        finish(folder)
+    assert (tmp_path / "out" / path).read_bytes() == b"Id\nb\na\nc\n"
+
+
 def test_a_full_disk_is_said_and_the_staged_files_go(tmp_path: Path) -> None:
     with open_folder(tmp_path) as folder:
         folder.commit(make_shard(folder, 0))

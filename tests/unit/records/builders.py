@@ -123,7 +123,8 @@ class _Maker:
         patient = self.patient["coverages"]
         first = np.diff(patient, prepend=-1) > 0
         last = np.append(first[1:], True)[: len(first)]
-        when = self.birth[patient] + (self.rng.random(len(patient)) * (self.last - self.birth)[patient]).astype(np.int64)
+        length = (self.last - self.birth)[patient]
+        when = self.birth[patient] + (self.rng.random(len(patient)) * length).astype(np.int64)
         when[first] = self.birth[patient[first]]
         when = when[np.lexsort((when, patient))]
         stops = np.where(last, self.last[patient], np.roll(when, -1))

@@ -18,7 +18,9 @@ def _found(records: Records) -> set[tuple[str, str, str]]:
 
 
 def _times(table: str, column: str) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    values: np.ndarray[tuple[int], np.dtype[np.int64]] = RECORDS[table][column].cast(pa.int64()).to_numpy().copy()
+    values: np.ndarray[tuple[int], np.dtype[np.int64]] = (
+        RECORDS[table][column].cast(pa.int64()).fill_null(0).to_numpy().copy()
+    )
     return values
 
 
@@ -127,6 +129,39 @@ def test_panels() -> None:
     assert _found(with_column(nested, "observations", "panel_key", pa.array(keys))) == {
         ("panel", "observations", "is_panel")
     }
+
+
+def _coverage_rows() -> tuple[int, int]:
+    """A coverage that another one of the patient follows, and the last one of a dead patient."""
+    ids = RECORDS.ids_of("coverages")
+    dead = RECORDS["patients"].filter(RECORDS["patients"]["death_time"].is_valid())["patient_id"].to_numpy()
+    is_last = np.append(ids[1:] != ids[:-1], True)
+    length = _times("coverages", "stop") - _times("coverages", "time") > 1
+    return int(np.flatnonzero(~is_last & length)[0]), int(np.flatnonzero(is_last & np.isin(ids, dead))[0])
+
+
+def _with_stop(row: int, time_us: int | None) -> Records:
+    stops = RECORDS["coverages"]["stop"].cast(pa.int64()).to_pylist()
+    stops[row] = time_us
+    return with_column(RECORDS, "coverages", "stop", pa.array(stops, pa.int64()).view(TIME))
+
+
+def test_there_is_always_one_coverage() -> None:
+    row, last = _coverage_rows()
+    stop = RECORDS["coverages"]["stop"].cast(pa.int64()).to_pylist()[row]
+    for broken, message in (
+        (_with_stop(row, stop + 1), "begins before the one before it ends"),
+        (_with_stop(row, None), "begins before the one before it ends"),
+        (_with_stop(row, stop - 1), "begins later than the one before it ends"),
+        (_with_stop(last, None), "still in force after death"),
+    ):
+        (problem,) = check_records(broken)
+        assert (problem.invariant, problem.table, problem.message) == ("coverage", "coverages", message)
+    early = _times("coverages", "time")[last]
+    found = {each.message for each in check_records(_with_stop(last, int(early)))}
+    assert found == {"nothing follows before the last day"}
+    none = Records({name: table for name, table in RECORDS.tables.items() if name != "coverages"})
+    assert check_records(none) == []
 
 
 def test_the_same_key_twice_over_two_tables() -> None:

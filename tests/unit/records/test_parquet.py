@@ -66,6 +66,16 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
         read_parquet(tmp_path)
 
 
+def test_a_folder_without_coverages_is_one_of_an_earlier_version(tmp_path: Path) -> None:
+    for shard in range(2):
+        files = write_parquet(random_records(seed=shard), tmp_path, shard=shard)
+    files["coverages"].unlink()
+    with pytest.raises(DataFileError, match=r"'coverages' .* part-00000001.parquet"):
+        read_parquet(tmp_path)
+    shutil.rmtree(tmp_path / "coverages")
+    assert read_parquet(tmp_path)["coverages"].num_rows == 0
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     files = write_parquet(random_records(seed=1), tmp_path, shard=0)
     files["imaging"].write_bytes(b"not parquet")
