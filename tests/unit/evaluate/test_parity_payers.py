@@ -155,3 +155,5 @@ def test_where_all_are_insured_a_few_years_without_prove_nothing() -> None:
 def test_bands_with_few_years_are_not_compared() -> None:
     assert list(compare_insurance(InsuredYears.none(), _reference(_sums(_random(100, 1))))) == []
     assert list(compare_insurance(_sums(_random(100, 1)), _reference(InsuredYears.none()))) == []
+    alike = InsuredYears.of(np.full((100, len(BANDS)), 4.0), np.zeros((100, len(BANDS))))
+    assert list(compare_insurance(alike, _reference(InsuredYears.none()).iloc[:0])) == []

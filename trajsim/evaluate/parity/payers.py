@@ -162,11 +162,11 @@ def _standard_errors(ours: InsuredYears, their_years: Floats, their_insured: Flo
     share = ours.insured / years
     spread = ours.insured_squared - 2.0 * share * ours.product + share**2 * ours.years_squared
     most = share * (1.0 - share) * ours.years_squared
-    least = np.minimum(safe_divide(ours.years, ours.years_squared), 1.0)
+    least = np.minimum(ours.years / np.maximum(ours.years_squared, 1e-9), 1.0)
     part = np.clip(np.divide(spread, most, out=np.ones(len(BANDS)), where=most > 0.0), least, 1.0)
     pooled = (ours.insured + their_insured) / np.maximum(ours.years + their_years, 1e-9)
     variance = pooled * (1.0 - pooled) * part * ours.years_squared / years**2
-    error: Floats = np.sqrt(variance * (1.0 + safe_divide(ours.years, their_years)))
+    error: Floats = np.sqrt(variance * (1.0 + ours.years / np.maximum(their_years, 1e-9)))
     return error
 
 
