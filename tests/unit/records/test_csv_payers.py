@@ -4,6 +4,7 @@ import datetime as dt
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -198,3 +199,19 @@ def test_a_name_that_is_unknown_leaves_the_owner_empty(tmp_path: Path) -> None:
     write_csv(nameless, tmp_path, shard=0, seed=SEED)
     lines = (tmp_path / "payer_transitions" / "part-00000000.csv").read_text().splitlines()
     assert all(line.endswith(",") for line in lines)
+
+
+def test_payers_of_synthea_are_those_that_it_wrote(shared: Path, tmp_path: Path) -> None:
+    source = shared / "synthea" / "reference" / "sample" / "csv"
+    write_csv(read_synthea_csv(source), tmp_path / "parts", shard=0, seed=SEED)
+    ours = join_csv(tmp_path / "parts", tmp_path / "csv")
+    names = [
+        pd.read_csv(path, dtype=str).set_index("Id")["NAME"] for path in (ours["payers"], source / "payers.csv.gz")
+    ]
+    for kind in ("encounters", "medications"):
+        both = [pd.read_csv(path, dtype=str) for path in (ours[kind], source / f"{kind}.csv.gz")]
+        made, theirs = (each["PAYER"].map(name) for each, name in zip(both, names, strict=True))
+        is_known = made.notna()
+        assert (made[is_known] == theirs[is_known]).all()
+        assert is_known[both[0]["START"] >= "1970"].all()  # Synthea lists no insurance of earlier years
+        assert is_known.sum() > 500
