@@ -10,7 +10,7 @@ from tests.meta.repository import ROOT, python_files
 MAX_FILE_LINES = 600
 MAX_FUNCTION_LINES = 60
 MAX_DISPATCH_LINES = 300
-DISPATCH = ROOT / "trajsim" / "engine" / "kernels" / "vm.py"
+DISPATCH = ROOT / "trajsim" / "engine" / "kernels" / "process.py"
 
 FILES = python_files("trajsim", "fhir_export", "tests", "benchmarks")
 

@@ -23,7 +23,7 @@ def test_a_reference_is_read(reference_folder: Path) -> None:
 
 
 def test_every_fault_is_named_at_once(copy: Path) -> None:
-    (copy / "deaths.csv").unlink()
+    (copy / "events_per_person.csv").unlink()
     codes = (copy / "codes.csv").read_text()
     (copy / "codes.csv").write_text(codes.replace("kind,class,code,display", "kind,class,kode,display"))
     ages = (copy / "time_at_risk.csv").read_text().splitlines()
@@ -32,7 +32,7 @@ def test_every_fault_is_named_at_once(copy: Path) -> None:
     with pytest.raises(DataFileError) as caught:
         read_reference(copy)
     message = str(caught.value)
-    assert "deaths.csv: no such file" in message
+    assert "events_per_person.csv: no such file" in message
     assert "codes.csv: column 'code' is missing, found kind, class, kode, display" in message
     assert "time_at_risk.csv: row 2, column 'persons': expected a number, got 'many'" in message
     assert "time_at_risk.csv: row 3: expected sex F or M" in message
