@@ -46,7 +46,15 @@ def _population(counted: Tally) -> dict[str, pd.DataFrame]:
         "persons": groups.agg(n=("deaths", "size"), deaths=("deaths", "sum")),
         "living_at_end": pd.DataFrame({**_strata(every), "living": living}),
         "deaths": deaths.groupby(["sex", "age_from", "cause"], as_index=False).size().rename(columns={"size": "n"}),
+        "payer_ownership_years": _insurance(counted),
     }
+
+
+def _insurance(counted: Tally) -> pd.DataFrame:
+    known = counted.insurance
+    years = {"Self": known.insured, "": known.years - known.insured}
+    frames = [pd.DataFrame({"py": owner, "age_from": BANDS, "person_years": each}) for owner, each in years.items()]
+    return pd.concat(frames)
 
 
 def _codes(counted: Tally) -> dict[str, pd.DataFrame]:

@@ -1,16 +1,23 @@
 """Insured years: counted from the last birthday before 1970, compared with the variance between persons."""
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.evaluate.population import END_US, YEAR_US, table
+from tests.unit.evaluate.population import END_US, YEAR_US, made_up_records, made_up_states, table
+from tests.unit.evaluate.reference_tables import write_reference_tables
+from trajsim.errors import DataFileError
 from trajsim.evaluate.parity.ages import BANDS, DAYS_PER_YEAR, Persons, days_of
-from trajsim.evaluate.parity.payers import InsuredYears, compare_insurance, insured_years, last_birthday
+from trajsim.evaluate.parity.comparison import compare
+from trajsim.evaluate.parity.payers import MEASURE, InsuredYears, compare_insurance, insured_years, last_birthday
+from trajsim.evaluate.parity.reference import read_reference
+from trajsim.evaluate.parity.tally import tally
 from trajsim.records.table import Records, concat
 
 DAY_US = 86_400_000_000
@@ -150,6 +157,30 @@ def test_where_all_are_insured_a_few_years_without_prove_nothing() -> None:
     for each in compare_insurance(ours, _reference(theirs)):
         assert each.z is not None
         assert 0.0 < each.z < 2.0
+
+
+def test_insurance_is_one_of_the_values_of_a_comparison(tmp_path: Path) -> None:
+    records = made_up_records(200, 5)
+    insured = Records({**records.tables, "coverages": _whole_lives(records)})
+    folder = write_reference_tables(tmp_path / "reference", tally([insured]), made_up_states(records))
+    found = compare([insured], made_up_states(records), read_reference(folder), about={})
+    own = [each for each in found.of("values") if each.measure == MEASURE]
+    assert len(own) > 10
+    assert all(each.z == 0.0 and 0.0 < each.ours < 1.0 and not each.is_gated for each in own)
+    (folder / "payer_ownership_years.csv").write_text("py,age_from,person_years\nSelf,7,12\n")
+    with pytest.raises(DataFileError, match=r"payer_ownership_years.csv: row 2: expected .* got 7"):
+        read_reference(folder)
+    (folder / "payer_ownership_years.csv").unlink()
+    lacks = compare([insured], made_up_states(records), read_reference(folder), about={})
+    assert [each for each in lacks.of("values") if each.measure == MEASURE] == []
+
+
+def _whole_lives(records: Records) -> pa.Table:
+    """One coverage a person; every third is not insured."""
+    ids = records.patient_ids
+    kinds = ["none" if id_ % 3 == 0 else "aca" for id_ in ids.tolist()]
+    birth = records["patients"]["birth_time"].cast("int64").to_pylist()
+    return table("coverages", {"patient_id": ids, "time": birth, "stop": [None] * len(ids), "kind": kinds})
 
 
 def test_bands_with_few_years_are_not_compared() -> None:

@@ -8,7 +8,9 @@ import numpy as np
 
 from trajsim.evaluate.parity import rates, values
 from trajsim.evaluate.parity.ages import BANDS, DAYS_PER_YEAR, SEXES
+from trajsim.evaluate.parity.left_out import left_out_rows, without_left_out
 from trajsim.evaluate.parity.null import OUTSIDE, shares_outside
+from trajsim.evaluate.parity.payers import compare_insurance
 from trajsim.evaluate.parity.reference import Reference, States
 from trajsim.evaluate.parity.result import Comparison, Gate, KindAgreement, Parity
 from trajsim.evaluate.parity.states import compare_states
@@ -36,7 +38,7 @@ CHANCE = 0.99
 
 NOT_COMPARED: Sequence[Mapping[str, str]] = (
     {"what": "dispenses of medications", "why": "Records hold no number of dispenses"},
-    {"what": "payer ownership years", "why": "Records hold no payers"},
+    {"what": "who holds a plan (patient, guardian, spouse)", "why": "Records hold plans, not their holders"},
     {"what": "expenses and coverage", "why": "Records hold no costs"},
 )
 
@@ -60,6 +62,7 @@ def compare(
         Two samples of one population agree within 2 SE in about 95 % of codes.
         (tests/unit/evaluate/test_parity_calibration.py)
     """
+    reference = without_left_out(reference)
     ours = tally(shards)
     table = rates.build_code_table(ours, reference)
     influence = rates.influences(table, ours)
@@ -78,16 +81,17 @@ def compare(
         *values.compare_encounters(ours, reference),
         *values.compare_deaths(ours, reference),
         *values.compare_totals(ours, reference),
+        *compare_insurance(ours.insurance, reference["payer_ownership_years"]),
     ]
     comparisons = adjusted(found)
     kinds = agreement_by_kind(comparisons, influence, table.codes, ours, reference, seed=seed)
     return Parity(
-        about={**about, **_sizes(ours, reference)},
+        about={**about, **_sizes(ours, reference), "decimals_of_values": values.decimals_of(reference)},
         comparisons=comparisons,
         kinds=kinds,
         gates=[*_code_gates(comparisons, kinds), *_state_gates(comparisons), _median_gate(comparisons)],
         writers=_writers(ours),
-        not_compared=NOT_COMPARED,
+        not_compared=[*NOT_COMPARED, *left_out_rows()],
         curves=_curves(table),
     )
 

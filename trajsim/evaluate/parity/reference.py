@@ -39,11 +39,12 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "deaths": ("sex", "age_from", "cause", "n"),
     "encounter_minutes": ("class", "n", "mean_minutes", "q05", "q50", "q95"),
     "encounter_gaps": ("class", "n", "mean_days", "q05", "q25", "q50", "q75", "q95"),
+    "payer_ownership_years": ("py", "age_from", "person_years"),
 }  # fmt: skip
 """Columns that the comparison needs of every table, by file name without ``.csv``."""
 
-_MAY_LACK = frozenset({"condition_days", "medication_days", "deaths"})
-"""Tables that are not there when nothing of the kind happened, as in a run without diseases."""
+_MAY_LACK = frozenset({"condition_days", "medication_days", "deaths", "payer_ownership_years"})
+"""Tables that are not there when nothing of the kind happened, as in a run without diseases or without payers."""
 
 _END_DATE = re.compile(r"end date[^|\n]*\|\s*(\d{4}-\d{2}-\d{2})")
 _SHOWN = 20
@@ -159,9 +160,11 @@ def _convert(name: str, frame: pd.DataFrame) -> Iterator[str]:
             yield f"{name}: row {row + 2}, column {column!r}: expected a number, got {cells.iloc[row]!r}"
         frame[column] = numbers
     if "age_from" in frame.columns:
-        known = frame["age_from"].isin(BANDS) & frame["sex"].isin(SEXES)
+        known = frame["age_from"].isin(BANDS)
+        if "sex" in frame.columns:
+            known &= frame["sex"].isin(SEXES)
         for row in np.flatnonzero(~known.to_numpy())[:3]:
-            got = f"{frame['sex'].iloc[row]!r}, {frame['age_from'].iloc[row]!r}"
+            got = ", ".join(str(frame[column].iloc[row]) for column in ("sex", "age_from") if column in frame.columns)
             yield f"{name}: row {row + 2}: expected sex F or M and age_from 0, 1, 5, 10 ... 85, got {got}"
 
 

@@ -32,6 +32,7 @@ _OTHER_MEASURES = (
     ("days to the next encounter", "median gap to the next encounter of the class; p of the worst quantile"),
     ("deaths by cause", "deaths per person-year, ages weighted as in the reference"),
     ("deaths by age and sex", "deaths per person-year"),
+    ("insured share of years", "share of person-years with a plan, by age, from the last birthday before 1970 on"),
     ("rows per person", "mean number of rows of a kind in a life; not standardised"),
 )
 

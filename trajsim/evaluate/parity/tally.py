@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajsim.evaluate.parity.ages import N_STRATA, US_PER_DAY, Persons, days_of
+from trajsim.evaluate.parity.payers import InsuredYears, insured_years
 from trajsim.records.csv import clean
 from trajsim.records.table import Records, text_parts
 
@@ -77,6 +78,7 @@ class Tally:
         n_spans: How many there are, stopped or not, by kind and code.
         causes: Cause of each death, by person; empty: none.
         totals: Rows of every kind a person.
+        insurance: Person-years with and without a plan, by age band.
     """
 
     persons: Persons
@@ -98,6 +100,7 @@ class Tally:
     n_spans: Mapping[tuple[str, ...], int]
     causes: Mapping[int, str]
     totals: Mapping[str, Ints]
+    insurance: InsuredYears
 
     @property
     def n_persons(self) -> int:
@@ -194,6 +197,16 @@ class _Shard:
         return table.filter(pc.or_(valued[0], pc.or_(valued[1], valued[2])))
 
 
+def _studies(table: pa.Table, person: Ints) -> Ints:
+    """1 for the first series of every imaging study, 0 for its others: the reference counts studies."""
+    study = table["study_key"].to_numpy()
+    order = np.lexsort((study, person))
+    is_first = np.ones(len(study), np.int64)
+    same = (study[order][1:] == study[order][:-1]) & (person[order][1:] == person[order][:-1])
+    is_first[order[1:][same]] = 0
+    return is_first
+
+
 def tally(shards: Iterable[Records]) -> Tally:
     """Counts Records.
 
@@ -228,6 +241,7 @@ class _Counter:
         self.n_spans: Counter[tuple[str, ...]] = Counter()
         self.causes: dict[int, str] = {}
         self.totals: dict[str, list[Ints]] = {kind: [] for kind in KINDS.values()}
+        self.insurance = InsuredYears.none()
 
     def add(self, records: Records) -> None:
         """Counts one shard."""
@@ -245,6 +259,7 @@ class _Counter:
             self._add_values(shard, name, table, person, stratum)
         self._add_state_rows(shard, states)
         self._add_deaths(shard)
+        self.insurance += insured_years(records, shard.persons, shard.person(records["coverages"]))
         self.persons.append(shard.persons)
         self.n += len(shard.persons)
 
@@ -260,7 +275,7 @@ class _Counter:
             code = self.codes.of([table[_CLASS_COLUMN[name]], *columns], prefix=(kind,))
         else:
             code = self.codes.of(columns, prefix=(kind, ""))
-        weight = table["n_instances"].to_numpy().astype(np.int64) if name == "imaging" else np.ones(len(code), np.int64)
+        weight = _studies(table, person) if name == "imaging" else np.ones(len(code), np.int64)
         n = len(shard.persons)
         self.totals[kind].append(np.bincount(person, weight, minlength=n).astype(np.int64))
         key = (code.astype(np.int64) * n + person) * N_STRATA + stratum
@@ -388,6 +403,7 @@ class _Counter:
             n_spans=self.n_spans,
             causes=self.causes,
             totals={kind: np.concatenate(parts or empty) for kind, parts in self.totals.items()},
+            insurance=self.insurance,
         )
 
 

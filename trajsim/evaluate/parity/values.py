@@ -6,7 +6,7 @@ that many have, any share between "below it" and "up to it" agrees.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,11 @@ LEAST_VALUES = 50
 GATED_VALUES = 1000
 """Values on each side from which on a median counts for the gate."""
 
+LEAST_MEDIANS = 100
+"""Medians in a reference from which on its rounding is worth guessing."""
+
+_MOSTLY = 0.9
+_ON_GRID = 1e-6
 _ROUNDING = 1e-5  # the reference's tables hold six digits
 _COLUMN_OF_TOTAL = {"allergy": "allergys", "supply": "supplys", "imaging": "imagings"}
 NOT_RECORDED = "none recorded"
@@ -148,6 +153,30 @@ def _quantile_comparison(
     )
 
 
+def decimals_of(reference: Reference) -> int | None:
+    """Decimals to which the reference rounded the values that it observed; None if it did not.
+
+    Java Synthea's CSV files hold numbers with one decimal, and so do the quantiles of them. Nine in ten medians of the
+    table say so (one between two values may have a decimal more).
+    """
+    medians = reference["observation_values"]["q50"].dropna().to_numpy(np.float64)
+    if len(medians) < LEAST_MEDIANS:
+        return None
+    for decimals in (0, 1, 2):
+        scaled = medians * 10.0**decimals
+        if np.mean(np.abs(scaled - np.round(scaled)) < _ON_GRID) >= _MOSTLY:
+            return decimals
+    return None
+
+
+def _rounded(sample: Sample, decimals: int | None) -> Sample:
+    """Values rounded half up as the reference's were."""
+    if decimals is None:
+        return sample
+    scale = 10.0**decimals
+    return replace(sample, value=np.floor(sample.value * scale + 0.5) / scale)
+
+
 def compare_observations(tally: Tally, reference: Reference) -> Iterator[Comparison]:
     """Quantiles of every numeric observation by sex and age."""
     frame = reference["observation_values"]
@@ -163,7 +192,8 @@ def compare_observations(tally: Tally, reference: Reference) -> Iterator[Compari
         if series is not None and not np.isnan(quantiles[row]).any():
             group = series * N_STRATA + int(strata[row])
             targets[group] = Quantiles(levels, quantiles[row].tolist(), int(n), int(persons))
-    tests = quantile_tests(tally.observations, targets, n_ours=tally.n_persons, n_theirs=reference.n_persons)
+    sample = _rounded(tally.observations, decimals_of(reference))
+    tests = quantile_tests(sample, targets, n_ours=tally.n_persons, n_theirs=reference.n_persons)
     for group, test in tests:
         code, unit = tally.observations.names[group // N_STRATA]
         key = {"code": code, "unit": unit, "stratum": stratum_name(group % N_STRATA)}
