@@ -18,7 +18,6 @@ VERBS: Mapping[str, str] = {
     "load": "upload into a FHIR server",
     "recruit": "trial scenarios",
     "score": "a model on any visits",
-    "validate": "the FHIR gate",
 }
 
 _OPTIONS: Mapping[str, str] = {
