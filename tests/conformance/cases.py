@@ -21,6 +21,7 @@ from trajsim.engine.options import SimulationOptions
 from trajsim.errors import EngineFault
 from trajsim.gmf.library import load_modules
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import NEVER_MS, AttributeColumn, Cohort
 from trajsim.units import ms_from_iso
 
@@ -170,7 +171,10 @@ def live(case: Case, simulate: Simulate) -> Lived:
     cohort = cohort_of(case, count)
     catalogue = Catalogue(modules, extra_strings=cohort.texts())
     options = SimulationOptions(
-        seed=_SEED, end_ms=ms_from_iso(case.run["end"]), time_step_ms=int(case.run["time_step_ms"])
+        seed=_SEED,
+        end_ms=ms_from_iso(case.run["end"]),
+        time_step_ms=int(case.run["time_step_ms"]),
+        lifecycle=Lifecycle.NONE,
     )
     try:
         lives = [simulate(modules, catalogue, cohort, row, options, history=True) for row in range(count)]

@@ -30,7 +30,7 @@ def _lives(program: Program, scenario: Scenario, *, polling: bool) -> tuple[NDAr
 @given(scenarios())
 def test_sleeping_modules_miss_nothing(scenario: Scenario) -> None:
     catalogue = Catalogue(scenario.modules, extra_strings=scenario.cohort.texts())
-    program = compile_modules(scenario.modules, catalogue=catalogue)
+    program = compile_modules(scenario.modules, catalogue=catalogue, lifecycle=scenario.options.lifecycle)
     events, offsets, place = _lives(program, scenario, polling=False)
     polled, polled_offsets, polled_place = _lives(program, scenario, polling=True)
     assert place == polled_place

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trajsim.engine.options import SimulationOptions
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import NEVER_MS, Cohort
 from trajsim.testing.asserts import assert_machine_equals_reference
 from trajsim.testing.draw_parts import Json, Parts
@@ -54,7 +55,9 @@ def _check(parts: Parts) -> None:
         attributes={},
         vital_signs={"Height": 171.25},
     )
-    options = SimulationOptions(seed=7, end_ms=BIRTH_MS + 5_100 * DAY_MS, time_step_ms=500 * DAY_MS)
+    options = SimulationOptions(
+        seed=7, end_ms=BIRTH_MS + 5_100 * DAY_MS, time_step_ms=500 * DAY_MS, lifecycle=Lifecycle.NONE
+    )
     modules = load(files, {})
     assert_machine_equals_reference(
         Scenario(files=files, table_files={}, modules=modules, cohort=cohort, options=options)

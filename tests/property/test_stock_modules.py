@@ -15,13 +15,14 @@ from trajsim.engine.reference import simulate_patient
 from trajsim.engine.simulate import simulate_life
 from trajsim.gmf.library import load_modules
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.build import build_cohort
 from trajsim.population.cohort import Cohort
 from trajsim.population.options import PopulationOptions
 from trajsim.testing.asserts import assert_same_lives
 from trajsim.units import ms_from_iso
 
-OPTIONS = SimulationOptions(seed=2026, end_ms=ms_from_iso("2025-01-01"))
+OPTIONS = SimulationOptions(seed=2026, end_ms=ms_from_iso("2025-01-01"), lifecycle=Lifecycle.SYNTHEA)
 N_FAST = 10
 N_NIGHTLY = 200
 
@@ -37,7 +38,7 @@ def stock_fixture(shared: Path) -> tuple[ModuleSet, Catalogue, Program]:
     modules = load_modules(shared / "synthea" / "modules")
     assert len(modules.modules) == 242
     catalogue = Catalogue(modules, extra_strings=_cohort(1).texts())
-    return modules, catalogue, compile_modules(modules, catalogue=catalogue)
+    return modules, catalogue, compile_modules(modules, catalogue=catalogue, lifecycle=OPTIONS.lifecycle)
 
 
 def _require_equal(stock: tuple[ModuleSet, Catalogue, Program], cohort: Cohort, row: int) -> int:

@@ -38,7 +38,7 @@ def compile_modules(
     *,
     texts: Iterable[str] = (),
     catalogue: Catalogue | None = None,
-    lifecycle: Lifecycle = Lifecycle.NONE,
+    lifecycle: Lifecycle = Lifecycle.DEFAULT,
 ) -> Program:
     """Compiles a set of modules.
 

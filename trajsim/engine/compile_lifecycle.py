@@ -22,7 +22,9 @@ _GROUPS = {
     Attribute.DISABLED: Mention.DISABLED,
     Attribute.ATRIAL_FIBRILLATION_RISK: Mention.FIBRILLATION,
     Attribute.STROKE_RISK: Mention.STROKE,
-} | dict.fromkeys((Attribute.ASCVD_RISK, Attribute.CARDIO_RISK, Attribute.MI_RISK, Attribute.IHD_RISK), Mention.VASCULAR)
+} | dict.fromkeys(
+    (Attribute.ASCVD_RISK, Attribute.CARDIO_RISK, Attribute.MI_RISK, Attribute.IHD_RISK), Mention.VASCULAR
+)
 
 
 def register(heap: Heap, modules: ModuleSet) -> None:

@@ -25,7 +25,7 @@ class SimulationOptions:
     end_ms: int
     time_step_ms: int = WEEK_MS
     step_budget: int = STEP_BUDGET
-    lifecycle: Lifecycle = Lifecycle.NONE
+    lifecycle: Lifecycle = Lifecycle.DEFAULT
 
     def __post_init__(self) -> None:
         """Checks the ranges.

@@ -64,7 +64,7 @@ def assert_machine_equals_reference(scenario: Scenario, *, program: Program | No
     cohort, options = scenario.cohort, scenario.options
     catalogue = Catalogue(scenario.modules, extra_strings=cohort.texts())
     if program is None:
-        program = compile_modules(scenario.modules, catalogue=catalogue)
+        program = compile_modules(scenario.modules, catalogue=catalogue, lifecycle=options.lifecycle)
     for row in range(len(cohort)):
 
         def reference(row: int = row) -> Life:

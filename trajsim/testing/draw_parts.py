@@ -6,6 +6,8 @@ Pools are small on purpose: modules that share codes, attributes and state names
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
+from trajsim.testing import draw_life
+
 Json = dict[str, Any]
 T = TypeVar("T")
 
@@ -47,8 +49,13 @@ class Parts:
     """Draws parts of modules from one source of choices."""
 
     def __init__(self, whole: Callable[[int, int], int]) -> None:
-        """Takes the one choice that all others are made of: a whole number from low to high, both included."""
+        """Takes the one choice that all others are made of: a whole number from low to high, both included.
+
+        Attributes:
+            life: One name in how many is the lifecycle's.
+        """
         self.whole = whole
+        self.life = 7
 
     # --- choices ------------------------------------------------------------------------------------------------------
 
@@ -70,7 +77,15 @@ class Parts:
 
     def attribute(self) -> str:
         """Name of an attribute."""
-        return self.pick(ATTRIBUTES)
+        return self.pick(draw_life.ATTRIBUTES if self.one_in(self.life) else ATTRIBUTES)
+
+    def probability_attribute(self) -> str:
+        """Name of an attribute that a transition reads as a probability."""
+        return self.pick(draw_life.RISKS) if self.one_in(self.life) else self.attribute()
+
+    def sign(self) -> str:
+        """Name of a vital sign."""
+        return self.pick(draw_life.SIGNS if self.one_in(self.life) else SIGNS)
 
     def name(self) -> str:
         """Name of a state of some module."""
@@ -94,13 +109,13 @@ class Parts:
 
     # --- values -------------------------------------------------------------------------------------------------------
 
-    def code(self) -> Json:
-        """A code."""
-        return dict(self.pick(CODES))
+    def code(self, life: Sequence[Json] = draw_life.CODES) -> Json:
+        """A code; of those that the lifecycle knows, one of the given ones."""
+        return dict(self.pick(life if self.one_in(self.life) else CODES))
 
-    def codes(self) -> list[Json]:
+    def codes(self, life: Sequence[Json] = draw_life.CODES) -> list[Json]:
         """One code or two."""
-        return [self.code() for _ in range(self.pick((1, 1, 2)))]
+        return [self.code(life) for _ in range(self.pick((1, 1, 2)))]
 
     def scalar(self) -> object:
         """A number, text or boolean."""
@@ -164,7 +179,7 @@ class Parts:
             return f"define it: {text}\nit {self.pick(('+', '*', '=', 'and', '<'))} ({self.expression(1)})"
         form = self.whole(0, 9) if depth < 3 else 0
         if form <= 2:
-            return self.pick(PARTS_OF_EXPRESSIONS)
+            return self.pick(draw_life.PARTS_OF_EXPRESSIONS if self.one_in(self.life) else PARTS_OF_EXPRESSIONS)
         inner = [f"({self.expression(depth + 1)})" for _ in range(2)]
         if form <= 4:
             return f" {self.pick(('+', '-', '*', '/', '^'))} ".join(inner)
@@ -208,8 +223,13 @@ class Parts:
         return side if side and not self.one_in(4) else side | ({} if self.one_in(8) else {"value": self.scalar()})
 
     def _attribute(self) -> Json:
+        name = self.attribute()
+        if name in draw_life.ATTRIBUTES and not self.one_in(4):
+            value = self.pick(draw_life.RIGHT_SIDES.get(name, (True, False)))
+            operator = self.pick(OPERATORS)
+            return {"condition_type": "Attribute", "attribute": name, "operator": operator, "value": value}
         return {
-            "condition_type": "Attribute", "attribute": self.attribute(), "operator": self.pick(OPERATORS),
+            "condition_type": "Attribute", "attribute": name, "operator": self.pick(OPERATORS),
             **self._right_side(),
         }  # fmt: skip
 
@@ -249,10 +269,11 @@ class Parts:
         return {"condition_type": "Observation", "operator": self.pick(OPERATORS), **what, **self._right_side()}
 
     def _vital_sign(self) -> Json:
-        value = {} if self.one_in(8) else {"value": self.pick((2, 100, 0.5, 50))}
+        limits = draw_life.SIGN_LIMITS if self.one_in(self.life) else (2, 100, 0.5, 50)
+        value = {} if self.one_in(8) else {"value": self.pick(limits)}
         return {
             "condition_type": "Vital Sign",
-            "vital_sign": self.pick(SIGNS),
+            "vital_sign": self.sign(),
             "operator": self.pick(OPERATORS),
             **value,
         }

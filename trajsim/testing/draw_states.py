@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from trajsim.testing.draw_parts import SIGNS, SYMPTOMS, UNITS, Json, Parts
+from trajsim.testing import draw_life
+from trajsim.testing.draw_parts import SYMPTOMS, UNITS, Json, Parts
 
 # How often each type is drawn; a type that is not named here is drawn with weight 2.
 _WEIGHTS = {
@@ -43,7 +44,9 @@ class States:
             "CarePlanEnd": lambda: self._end("careplan"),
             "DeviceEnd": lambda: self._end("device"),
             "MedicationOrder": self._medication,
-            "CarePlanStart": lambda: self._reasoned() | {"codes": parts.codes()} | self._assigned(),
+            "CarePlanStart": lambda: (
+                self._reasoned() | {"codes": parts.codes(draw_life.CARE_PLANS)} | self._assigned()
+            ),
             "Observation": self.observation,
             "MultiObservation": self._with_children,
             "DiagnosticReport": self._with_children,
@@ -109,7 +112,10 @@ class States:
             lambda: {"series_data": "1 2.5 3", **parts.maybe("period", lambda: 2.0)},
             dict,
         )
-        return {"attribute": parts.attribute(), **parts.pick(ways)()}
+        name = parts.attribute()
+        if name in draw_life.VALUES and not parts.one_in(3):
+            return {"attribute": name, "value": parts.pick(draw_life.VALUES[name])}
+        return {"attribute": name, **parts.pick(ways)()}
 
     def _counter(self) -> Json:
         parts = self.parts
@@ -125,7 +131,7 @@ class States:
             lambda: {"expression": parts.expression()},
             lambda: {"expression": parts.expression(), "distribution": parts.distribution()},
         )
-        return {"vital_sign": parts.pick(SIGNS), "unit": "u", **parts.pick(ways)()}
+        return {"vital_sign": parts.sign(), "unit": "u", **parts.pick(ways)()}
 
     def _symptom(self) -> Json:
         parts = self.parts
@@ -146,7 +152,7 @@ class States:
 
     def _onset(self) -> Json:
         target = self.parts.maybe("target_encounter", self.parts.visit_name)
-        return {"codes": self.parts.codes(), **target, **self._assigned()}
+        return {"codes": self.parts.codes(draw_life.CONDITIONS), **target, **self._assigned()}
 
     def _allergy(self) -> Json:
         parts = self.parts
@@ -163,7 +169,7 @@ class States:
     def _medication(self) -> Json:
         parts = self.parts
         return {
-            "codes": parts.codes(), **self._reasoned(), **self._assigned(),
+            "codes": parts.codes(draw_life.DRUGS), **self._reasoned(), **self._assigned(),
             **parts.maybe("chronic", lambda: True), **parts.maybe("administration", lambda: True, one_in=4),
         }  # fmt: skip
 
@@ -191,6 +197,7 @@ class States:
             dict,
             lambda: {"exact": {"quantity": parts.pick((30, 0, 400, -1)), **unit}},
             lambda: {"range": {"low": 5, "high": 300, **unit}},
+            lambda: {"exact": {"quantity": parts.pick((9, 3, 40, 2.5)), "unit": parts.pick(("days", "years"))}},
         )
         return {**parts.pick(causes)(), **parts.pick(times)()}
 
@@ -205,7 +212,7 @@ class States:
             lambda: {"exact": {"quantity": 1}, "range": parts.range()},
             lambda: {"distribution": parts.distribution()},
             lambda: {"attribute": parts.attribute()},
-            lambda: {"vital_sign": parts.pick(SIGNS)},
+            lambda: {"vital_sign": parts.sign()},
             lambda: {"value_code": parts.code()},
             lambda: {"expression": "1 + 1"},
             dict,

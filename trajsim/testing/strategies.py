@@ -21,6 +21,7 @@ from trajsim.gmf.parse import parse_module
 from trajsim.gmf.rules.references import reference_errors
 from trajsim.gmf.tables import mismatch, parse_table
 from trajsim.gmf.walk import table_uses
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import NEVER_MS, AttributeColumn, Cohort
 from trajsim.testing.draw_parts import ATTRIBUTES, LIKELY_TYPES, STATE_NAMES, TEXTS, Json, Parts
 from trajsim.testing.draw_states import STATE_TYPES, States
@@ -31,7 +32,7 @@ _SUB_KEYS = ("sub/one", "sub/two", "other/three")
 _BIRTHS = (
     "2000-01-01", "1968-02-29", "1969-12-31T23:59:59.999", "1970-01-31", "2014-12-31", "2016-02-29T13:30:00",
     "1999-08-30",
-    "2019-10-31", "1931-05-31", "2003-06-15T06:00:00",
+    "2019-10-31", "1931-05-31", "2003-06-15T06:00:00", "2013-04-01", "2009-01-15",
 )  # fmt: skip
 _STEPS_DAYS = (7, 30, 1, 91, 10, 0.25)
 _MOST_STEPS = 120
@@ -242,6 +243,12 @@ def draw_cohort(parts: Parts) -> Cohort:
         ),
         "score": AttributeColumn(kind="number", values=np.array([parts.number() for _ in range(n)], dtype=np.float64)),
     }
+    if parts.one_in(2):
+        columns["income"] = AttributeColumn(kind="integer", values=np.array([9_000, 60_000][:n], dtype=np.int64))
+        columns["occupation_level"] = AttributeColumn(kind="number", values=np.array([0.7, 0.1][:n]))
+        columns["state"] = AttributeColumn(
+            kind="text", values=_indexes(parts, n, 2), categories=("Massachusetts", "Elsewhere")
+        )
     if parts.one_in(3):
         columns[ATTRIBUTES[0]] = AttributeColumn(kind="integer", values=np.arange(n, dtype=np.int64))
         columns[ATTRIBUTES[1]] = AttributeColumn(kind="boolean", values=np.ones(n, dtype=np.bool_))
@@ -253,6 +260,7 @@ def draw_cohort(parts: Parts) -> Cohort:
         death_ms=np.array(death, dtype=np.int64),
         attributes=columns,
         vital_signs={"Height": 171.26, "BMI": 24.125, "Systolic Blood Pressure": 119.5},
+        parameters={"unemployment_probability": np.full(n, parts.pick((0.07, 0.0, 0.9)))},
     )
 
 
@@ -269,6 +277,7 @@ def draw_options(parts: Parts, cohort: Cohort) -> SimulationOptions:
         end_ms=int(cohort.birth_ms.min()) + steps * step - parts.pick((0, 1, step // 2)),
         time_step_ms=step,
         step_budget=parts.pick((80, 40)),
+        lifecycle=parts.pick((Lifecycle.NONE, Lifecycle.SYNTHEA, Lifecycle.DEFAULT)),
     )
 
 

@@ -12,6 +12,7 @@ from trajsim.engine.options import SimulationOptions
 from trajsim.engine.program import ENCOUNTER_DTYPE, LOG_DTYPE, Program
 from trajsim.errors import ConfigError, EngineFault
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import AttributeColumn, Cohort
 from trajsim.testing.modules import ASTHMA_JSON
 from trajsim.testing.strategies import load
@@ -19,7 +20,7 @@ from trajsim.units import DAY_MS, ms_from_iso
 
 Json = dict[str, Any]
 BIRTH_MS = ms_from_iso("1999-12-31")
-OPTIONS = SimulationOptions(seed=7, end_ms=BIRTH_MS + 900 * DAY_MS)
+OPTIONS = SimulationOptions(seed=7, end_ms=BIRTH_MS + 900 * DAY_MS, lifecycle=Lifecycle.NONE)
 
 
 def _cohort(n: int = 3, **attributes: AttributeColumn) -> Cohort:
@@ -61,7 +62,7 @@ def _run(program: Program, machine: Machine, cohort: Cohort) -> tuple[bytes, lis
 
 
 def test_tiny_buffers_grow_in_the_middle_of_a_life() -> None:
-    program, cohort = compile_modules(_busy()), _cohort()
+    program, cohort = compile_modules(_busy(), lifecycle=Lifecycle.NONE), _cohort()
     whole = _run(program, Machine(program, OPTIONS), cohort)
     tiny = Machine(program, OPTIONS)
     tiny.events = np.zeros(1, dtype=EVENT_DTYPE).view(np.recarray)
@@ -72,7 +73,7 @@ def test_tiny_buffers_grow_in_the_middle_of_a_life() -> None:
 
 
 def test_the_visit_log_grows_too() -> None:
-    program, cohort = compile_modules(_busy()), _cohort(1)
+    program, cohort = compile_modules(_busy(), lifecycle=Lifecycle.NONE), _cohort(1)
     logs = []
     for rows in (64, 1 << 16):
         machine = Machine(program, OPTIONS, logging=True)
@@ -84,7 +85,7 @@ def test_the_visit_log_grows_too() -> None:
 
 
 def test_a_machine_may_run_again_after_it_has_finished() -> None:
-    program, cohort = compile_modules(_busy()), _cohort(2)
+    program, cohort = compile_modules(_busy(), lifecycle=Lifecycle.NONE), _cohort(2)
     machine = Machine(program, OPTIONS)
     assert _run(program, machine, cohort) == _run(program, machine, cohort)
 
@@ -98,8 +99,8 @@ def _spinning() -> ModuleSet:
 
 
 def test_a_spinning_module_is_named_with_state_patient_and_time() -> None:
-    program = compile_modules(_spinning())
-    options = SimulationOptions(seed=7, end_ms=OPTIONS.end_ms, step_budget=11)
+    program = compile_modules(_spinning(), lifecycle=Lifecycle.NONE)
+    options = SimulationOptions(seed=7, end_ms=OPTIONS.end_ms, step_budget=11, lifecycle=Lifecycle.NONE)
     machine = Machine(program, options)
     with pytest.raises(EngineFault, match="step budget") as caught:
         _run(program, machine, _cohort(1))
@@ -110,8 +111,10 @@ def test_a_spinning_module_is_named_with_state_patient_and_time() -> None:
 
 
 def test_a_machine_is_as_new_after_a_fault() -> None:
-    program = compile_modules(_spinning())
-    machine = Machine(program, SimulationOptions(seed=7, end_ms=BIRTH_MS + 9 * DAY_MS, step_budget=11))
+    program = compile_modules(_spinning(), lifecycle=Lifecycle.NONE)
+    machine = Machine(
+        program, SimulationOptions(seed=7, end_ms=BIRTH_MS + 9 * DAY_MS, step_budget=11, lifecycle=Lifecycle.NONE)
+    )
     before = _run(program, machine, _cohort(1))
     machine.record[0].end = OPTIONS.end_ms
     with pytest.raises(EngineFault):
@@ -127,7 +130,7 @@ def test_a_submodule_that_spins_is_named_with_its_caller() -> None:
     top = {"Initial": {"type": "Initial", "direct_transition": "Call"}, "Call": call, "End": end}
     low = {"Initial": {"type": "Initial", "direct_transition": "Spin"}, "Spin": spin}
     modules = load({"top": {"name": "T", "states": top}, "s/low": {"name": "L", "states": low}}, {})
-    program = compile_modules(modules)
+    program = compile_modules(modules, lifecycle=Lifecycle.NONE)
     with pytest.raises(EngineFault) as caught:
         _run(program, Machine(program, OPTIONS), _cohort(1))
     assert (caught.value.module, caught.value.state) == ("top > s/low", "Spin")
@@ -135,7 +138,7 @@ def test_a_submodule_that_spins_is_named_with_its_caller() -> None:
 
 def test_a_text_that_the_program_does_not_know_is_refused() -> None:
     state = {"type": "SetAttribute", "attribute": "gender", "value": "M", "direct_transition": "End"}
-    program = compile_modules(_set(Set=state))
+    program = compile_modules(_set(Set=state), lifecycle=Lifecycle.NONE)
     column = AttributeColumn(kind="text", values=np.zeros(1, dtype=np.int32), categories=("strange",))
     with pytest.raises(ConfigError, match="'strange'"):
         Inputs(program, _cohort(1, gender=column))

@@ -16,6 +16,7 @@ from trajsim.engine.trace import TraceStep, trace_patient
 from trajsim.errors import EngineFault, ModuleError
 from trajsim.gmf.library import load_modules, read_library
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import NEVER_MS, AttributeColumn, Cohort
 from trajsim.streams.ints import keyed_uniform, uniform
 from trajsim.streams.keys import stream_id
@@ -50,7 +51,7 @@ def _cohort(patient_id: int = 0, *, death_ms: int = NEVER_MS, vital_signs: Mappi
 
 def _live(modules: ModuleSet, cohort: Cohort | None = None, *, seed: int = 7, **options: int) -> Life:
     cohort = _cohort() if cohort is None else cohort
-    settings = SimulationOptions(seed=seed, end_ms=END, **options)
+    settings = SimulationOptions(seed=seed, end_ms=END, lifecycle=Lifecycle.NONE, **options)
     return simulate_patient(
         modules, Catalogue(modules, extra_strings=cohort.texts()), cohort, 0, settings, history=True
     )
@@ -189,7 +190,7 @@ def test_nobody_lives_before_birth_or_without_a_step(tmp_path: Path) -> None:
 def _trace(modules: ModuleSet, *, only: list[str] | None = None, polls: bool = False) -> list[TraceStep]:
     cohort = _cohort()
     catalogue = Catalogue(modules, extra_strings=cohort.texts())
-    options = SimulationOptions(seed=7, end_ms=END)
+    options = SimulationOptions(seed=7, end_ms=END, lifecycle=Lifecycle.NONE)
     return list(trace_patient(modules, catalogue, cohort, 0, options, only=only, polls=polls))
 
 
@@ -257,7 +258,7 @@ def test_trace_shows_the_engine(traced: ModuleSet) -> None:
 def test_watching_changes_nothing(traced: ModuleSet) -> None:
     cohort = _cohort()
     catalogue = Catalogue(traced, extra_strings=cohort.texts())
-    options = SimulationOptions(seed=7, end_ms=END)
+    options = SimulationOptions(seed=7, end_ms=END, lifecycle=Lifecycle.NONE)
     before = simulate_patient(traced, catalogue, cohort, 0, options).events
     list(trace_patient(traced, catalogue, cohort, 0, options))
     assert np.array_equal(before, simulate_patient(traced, catalogue, cohort, 0, options).events)

@@ -7,6 +7,7 @@ import pytest
 
 from trajsim.engine.options import SimulationOptions
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import NEVER_MS, AttributeColumn, Cohort
 from trajsim.testing.asserts import assert_machine_equals_reference
 from trajsim.testing.strategies import Scenario, load
@@ -30,7 +31,7 @@ def _same(files: dict[str, dict[str, Json]], *, days: int = 400, tables: dict[st
             "gender": AttributeColumn(kind="text", values=np.zeros(3, dtype=np.int32), categories=("F",)),
         },
     )
-    options = SimulationOptions(seed=7, end_ms=BIRTH_MS + days * DAY_MS)
+    options = SimulationOptions(seed=7, end_ms=BIRTH_MS + days * DAY_MS, lifecycle=Lifecycle.NONE)
     assert_machine_equals_reference(
         Scenario(files=whole, table_files=tables or {}, modules=modules, cohort=cohort, options=options)
     )

@@ -29,7 +29,7 @@ GATED_VALUES = 1000
 LEAST_MEDIANS = 100
 """Medians in a reference from which on its rounding is worth guessing."""
 
-_MOSTLY = 0.9
+_MOSTLY = 0.85
 _ON_GRID = 1e-6
 _ROUNDING = 1e-5  # the reference's tables hold six digits
 _COLUMN_OF_TOTAL = {"allergy": "allergys", "supply": "supplys", "imaging": "imagings"}
@@ -156,8 +156,8 @@ def _quantile_comparison(
 def decimals_of(reference: Reference) -> int | None:
     """Decimals to which the reference rounded the values that it observed; None if it did not.
 
-    Java Synthea's CSV files hold numbers with one decimal, and so do the quantiles of them. Nine in ten medians of the
-    table say so (one between two values may have a decimal more).
+    Java Synthea's CSV files hold numbers with one decimal, and so do the quantiles of them. Most medians of the table
+    say so (one between two values may have a decimal more).
     """
     medians = reference["observation_values"]["q50"].dropna().to_numpy(np.float64)
     if len(medians) < LEAST_MEDIANS:
