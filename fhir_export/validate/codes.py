@@ -54,8 +54,10 @@ class ValueSet:
         if not self._open and known and None not in known:
             self.all_codes = frozenset().union(*(codes or () for codes in known))
 
-    def holds(self, system: str | None, code: str | None) -> bool | None:
+    def holds(self, system: Value, code: Value) -> bool | None:
         """Whether a code belongs to the set; None: the tables cannot tell."""
+        if not isinstance(system, str | None) or not isinstance(code, str | None):
+            return None
         if system in self._codes:
             codes = self._codes[system]
             if codes is None or code in codes:
@@ -65,20 +67,32 @@ class ValueSet:
     def holds_concept(self, value: Value) -> bool | None:
         """Whether a CodeableConcept, Coding or Quantity has a code of the set."""
         if not isinstance(value, dict):
-            return None if self.all_codes is None else value in self.all_codes
-        codings = (
-            value.get("coding", ())
-            if "coding" in value or ("system" not in value and "code" not in value)
-            else (value,)
-        )
+            known = self.all_codes
+            return value in known if known is not None and isinstance(value, str) else None
         unsure = False
-        for coding in codings:
-            if isinstance(coding, dict):
-                held = self.holds(coding.get("system"), coding.get("code"))
-                if held:
-                    return True
-                unsure |= held is None
+        for coding in codings_of(value):
+            held = self.holds(coding.get("system"), coding.get("code"))
+            if held:
+                return True
+            unsure |= held is None
         return None if unsure else False
+
+
+def codings_of(value: Value) -> list[Mapping[str, Any]]:
+    """The codings of a CodeableConcept; a Coding or Quantity is its own."""
+    if not isinstance(value, dict):
+        return []
+    if "coding" not in value:
+        return [value] if "system" in value or "code" in value else []
+    codings = value["coding"]
+    return [coding for coding in codings if isinstance(coding, dict)] if isinstance(codings, list) else []
+
+
+def said_codes(value: Value) -> str:
+    """The first codes of a value, for a message; a plain code is quoted, nothing is an empty text."""
+    if not isinstance(value, dict):
+        return repr(value)
+    return ", ".join(f"{c.get('system')}#{c.get('code')}" for c in codings_of(value)[:3])
 
 
 class CodeBook:

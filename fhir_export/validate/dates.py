@@ -66,7 +66,7 @@ class DateCheck:
         if not places:
             return
         owner = resource.get("subject") or resource.get("patient")
-        life = self._lives.get(owner.get("reference", "")) if isinstance(owner, dict) else None
+        life = self._lives.get(str(owner.get("reference"))) if isinstance(owner, dict) else None
         if life is None:
             return
         born, died = life

@@ -39,6 +39,13 @@ class Constraint:
     text: str
     test: Test
 
+    def is_kept(self, value: Value, resource: Mapping[str, Any]) -> bool:
+        """Whether an element keeps it; JSON of a wrong kind inside was reported for that, and is not held to it."""
+        try:
+            return self.test(value, resource)
+        except (AttributeError, TypeError):
+            return True
+
 
 @dataclass(slots=True)
 class Field:

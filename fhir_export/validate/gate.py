@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fhir_export.validate.codes import LOINC
+from fhir_export.validate.codes import LOINC, codings_of
 from fhir_export.validate.dates import DateCheck
 from fhir_export.validate.definitions import Definitions, Profile, find_packages
 from fhir_export.validate.findings import Finding, Ledger
@@ -24,13 +24,12 @@ from trajsim.errors import ConfigError
 
 _R4 = "http://hl7.org/fhir/StructureDefinition/"
 _HL7 = "http://hl7.org/fhir/"
-# Vital signs whose R4 profile holds for every Observation with their LOINC code, claimed or not.
+# Vital signs whose R4 profile holds for every Observation with their LOINC code, claimed or not; so do the Java judges.
 _VITAL_SIGNS: Mapping[str, str] = {
     "85353-1": "vitalspanel",
     "9279-1": "resprate",
     "8867-4": "heartrate",
     "2708-6": "oxygensat",
-    "59408-5": "oxygensat",
     "8310-5": "bodytemp",
     "8302-2": "bodyheight",
     "9843-4": "headcircum",
@@ -39,7 +38,16 @@ _VITAL_SIGNS: Mapping[str, str] = {
     "85354-9": "bp",
 }
 # What LOINC calls a document (SCALE_TYP = DOC) the tables do not know; an Observation of these profiles is none.
-_NO_DOCUMENTS = frozenset(_VITAL_SIGNS) | {"8480-6", "8462-4", "59576-9", "77606-2", "8289-1", "72166-2", "82810-3"}
+_NO_DOCUMENTS = frozenset(_VITAL_SIGNS) | {
+    "59408-5",
+    "8480-6",
+    "8462-4",
+    "59576-9",
+    "77606-2",
+    "8289-1",
+    "72166-2",
+    "82810-3",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,15 +119,11 @@ class Gate:
         self._scope = self._set if scope is None else scope
         self._findings = []
         kind = resource.get("resourceType")
-        if kind not in self.definitions.resources:
+        if not isinstance(kind, str) or kind not in self.definitions.resources:
             return [Finding("error", "resource-type", "", f"unknown resource type {kind!r}")]
         path = str(kind)
         self._owner = (path, str(resource.get("id", "?")))
-        self._contained = {
-            c["id"]: str(c.get("resourceType"))
-            for c in resource.get("contained", ())
-            if isinstance(c, dict) and isinstance(c.get("id"), str)
-        } if "contained" in resource else {}  # fmt: skip
+        self._contained = _contained(resource)
         self._profile_check = ProfileCheck(resource, self._target_type, self._findings)
         check = StructureCheck(self.definitions, self._findings, self._reference, self._extension)
         if "id" in resource and not CHECKS["id"](resource["id"]):
@@ -163,8 +167,9 @@ class Gate:
 
     def _claims(self, resource: Mapping[str, Any], path: str) -> None:
         meta = resource.get("meta")
-        claims = meta.get("profile", ()) if isinstance(meta, dict) else ()
-        for i, claim in enumerate(claims if isinstance(claims, list) else ()):
+        claims = meta.get("profile") if isinstance(meta, dict) else None
+        claims = claims if isinstance(claims, list) else []
+        for i, claim in enumerate(claims):
             url = str(claim).partition("|")[0]
             profile = self.definitions.profiles.get(url)
             if profile is None:
@@ -196,20 +201,18 @@ class Gate:
 
     @staticmethod
     def _vital_signs(resource: Mapping[str, Any]) -> set[str]:
-        code = resource.get("code")
-        codings = code.get("coding", ()) if isinstance(code, dict) else ()
-        return {
-            _VITAL_SIGNS[c["code"]]
-            for c in (codings if isinstance(codings, list) else ())
-            if isinstance(c, dict) and c.get("system") == LOINC and c.get("code") in _VITAL_SIGNS
-        }
+        found = set()
+        for coding in codings_of(resource.get("code")):
+            code = coding.get("code")
+            if coding.get("system") == LOINC and isinstance(code, str) and code in _VITAL_SIGNS:
+                found.add(_VITAL_SIGNS[code])
+        return found
 
     def _document_type(self, resource: Mapping[str, Any], path: str) -> None:
-        kind = resource.get("type")
-        codings = kind.get("coding", ()) if isinstance(kind, dict) else ()
-        for i, coding in enumerate(codings if isinstance(codings, list) else ()):
-            if isinstance(coding, dict) and coding.get("system") == LOINC and coding.get("code") in _NO_DOCUMENTS:
-                text = f"LOINC {coding['code']!r} is an observation, no kind of document"
+        for i, coding in enumerate(codings_of(resource.get("type"))):
+            code = coding.get("code")
+            if coding.get("system") == LOINC and isinstance(code, str) and code in _NO_DOCUMENTS:
+                text = f"LOINC {code!r} is an observation, no kind of document"
                 self._findings.append(Finding("error", "document-type", f"{path}.type.coding[{i}]", text))
 
     # --- files ---
@@ -308,7 +311,7 @@ class Gate:
         if resource.get("resourceType") == "Bundle":
             return
         kind = str(resource.get("resourceType"))
-        contained = {c["id"]: "" for c in resource.get("contained", ()) if isinstance(c, dict) and "id" in c}
+        contained = _contained(resource)
         for text, path in references_of(resource, kind):
             self.closure.see(text, f"{path}.reference", (kind, str(resource.get("id"))), scope, contained)
 
@@ -361,6 +364,14 @@ class Gate:
     def is_clean(self) -> bool:
         """Whether there is no error and nothing open."""
         return self.ledger.total()["error"] == 0 and not self.closure.is_open
+
+
+def _contained(resource: Mapping[str, Any]) -> dict[str, str]:
+    """The types of contained resources by id."""
+    inside = resource.get("contained")
+    if not isinstance(inside, list):
+        return {}
+    return {c["id"]: str(c.get("resourceType")) for c in inside if isinstance(c, dict) and isinstance(c.get("id"), str)}
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

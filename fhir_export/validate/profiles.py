@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from fhir_export.validate.codes import ValueSet
+from fhir_export.validate.codes import ValueSet, codings_of, said_codes
 from fhir_export.validate.definitions import Constraint, Definitions, Profile
 from fhir_export.validate.findings import Finding
 from fhir_export.validate.packages import Value
@@ -221,14 +221,19 @@ class ProfileCheck:
             if bound.holds_concept(value) is False and (strength == "r" or _is_coded(value)):
                 severity = "error" if strength == "r" else "warning"
                 what = "required" if strength == "r" else "extensible"
-                self._add(severity, f"binding-{what}", path, f"no code of the value set {bound.url}: {_said(value)}")
+                self._add(
+                    severity,
+                    f"binding-{what}",
+                    path,
+                    f"no code of the value set {bound.url}: {said_codes(value) or 'no code'}",
+                )
         if rule.targets and isinstance(value, dict):
             found = self._targets(value)
             if found is not None and found not in rule.targets:
                 wanted = " or ".join(sorted(rule.targets))
                 self._add("error", "reference-target", path, f"points to {found}, expected {wanted}")
         for constraint in rule.constraints:
-            if not constraint.test(value, self._resource):
+            if not constraint.is_kept(value, self._resource):
                 self._add(constraint.severity, constraint.key, path, constraint.text)
         if rule.children and isinstance(value, dict):
             for child in rule.children:
@@ -304,19 +309,12 @@ class ProfileCheck:
             self._add("error", "slice-closed", path, f"{len(left)} of {len(values)} match no slice of a closed list")
 
 
+def _outside(bound: ValueSet, value: Value) -> str:
+    return f"no code of the value set {bound.url}: {said_codes(value) or 'no code'}"
+
+
 def _is_coded(value: Value) -> bool:
-    if isinstance(value, dict):
-        return bool(value.get("coding")) or "code" in value
-    return True
-
-
-def _said(value: Value) -> str:
-    if not isinstance(value, dict):
-        return repr(value)
-    codings = value.get("coding") or ([value] if "code" in value else [])
-    if not codings:
-        return "it has no code"
-    return ", ".join(f"{c.get('system')}#{c.get('code')}" for c in codings[:3] if isinstance(c, dict))
+    return not isinstance(value, dict) or bool(codings_of(value))
 
 
 def _short(pattern: Value) -> str:

@@ -6,6 +6,7 @@ Everything that the data types say is checked on the way, and every Reference an
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from fhir_export.validate.codes import said_codes
 from fhir_export.validate.definitions import PRIMITIVE, REFERENCE, RESOURCE, Definitions, Field, Structure
 from fhir_export.validate.findings import Finding
 from fhir_export.validate.packages import Value
@@ -74,7 +75,7 @@ class StructureCheck:
                 elif field.codes is not None and one not in field.codes:
                     self._no_code(one, field, f"{path}.{key}")
                 for constraint in field.constraints:
-                    if not constraint.test(one, self._resource):
+                    if not constraint.is_kept(one, self._resource):
                         self._add(constraint.severity, constraint.key, f"{path}.{key}", constraint.text)
             else:
                 self._one(one, field, f"{path}.{key}")
@@ -87,7 +88,7 @@ class StructureCheck:
         elif structure.path == "Extension":
             self._on_extension(value, path)
         for constraint in structure.constraints:
-            if not constraint.test(value, self._resource):
+            if not constraint.is_kept(value, self._resource):
                 self._add(constraint.severity, constraint.key, path, constraint.text)
 
     def _many(self, values: Value, field: Field, path: str, owner: Mapping[str, Any]) -> None:
@@ -120,8 +121,7 @@ class StructureCheck:
         if field.binding is not None and field.type_name in _BOUND:
             strength, bound = field.binding
             if bound.holds_concept(value) is False:
-                codes = value.get("coding") or ([value] if "code" in value else [])
-                said = ", ".join(f"{c.get('system')}#{c.get('code')}" for c in codes[:3] if isinstance(c, dict))
+                said = said_codes(value)
                 if strength == "r":
                     self._add(
                         "error", "binding-required", path, f"no code of the value set {bound.url}: {said or 'no code'}"
@@ -129,7 +129,7 @@ class StructureCheck:
                 elif said:
                     self._add("warning", "binding-extensible", path, f"no code of the value set {bound.url}: {said}")
         for constraint in field.constraints:
-            if not constraint.test(value, self._resource):
+            if not constraint.is_kept(value, self._resource):
                 self._add(constraint.severity, constraint.key, path, constraint.text)
 
     def _inner(self, value: Value, path: str) -> None:
