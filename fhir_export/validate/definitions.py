@@ -26,7 +26,7 @@ from fhir_export.validate.tables import R4_TABLE, read_table, us_core_table
 from trajsim.errors import ConfigError
 
 VERSIONS = (*US_CORE_PACKAGES, "none")
-_ELSEWHERE = frozenset({"ref-1"})  # contained references: fhir_export.validate.references
+_ELSEWHERE = frozenset({"ref-1", "dom-3"})  # contained resources: references.py and gate.py of this room
 PRIMITIVE, COMPLEX, RESOURCE, REFERENCE = range(4)
 
 

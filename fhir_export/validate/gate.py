@@ -105,6 +105,7 @@ class Gate:
         self._findings: list[Finding] = []
         self._scope = self._set
         self._contained: dict[str, str] = {}
+        self._used: set[str] = set()
         self._owner = ("", "")
         self._n = 0
         self._read_ns = 0
@@ -124,11 +125,13 @@ class Gate:
         path = str(kind)
         self._owner = (path, str(resource.get("id", "?")))
         self._contained = _contained(resource)
+        self._used = set()
         self._profile_check = ProfileCheck(resource, self._target_type, self._findings)
         check = StructureCheck(self.definitions, self._findings, self._reference, self._extension)
         if "id" in resource and not CHECKS["id"](resource["id"]):
             self._findings.append(Finding("error", "primitive", f"{path}.id", f"no id: {resource['id']!r}"))
         check.run(resource, path)
+        self._unused(resource, path)
         self._claims(resource, path)
         self._dates.check(resource, path, self._findings)
         if kind == "DocumentReference":
@@ -150,9 +153,22 @@ class Gate:
         elif targets and found is not None and found not in targets:
             wanted = " or ".join(sorted(targets))
             self._findings.append(Finding("error", "reference-target", path, f"points to {found}, expected {wanted}"))
+        if text.startswith("#"):
+            self._used.add(text[1:])
         finding = self.closure.see(text, f"{path}.reference", self._owner, self._scope, self._contained)
         if finding is not None:
             self._findings.append(finding)
+
+    def _unused(self, resource: Mapping[str, Any], path: str) -> None:
+        """dom-3: what is contained is referred to, by a Reference or by an address, or refers to what contains it."""
+        unused = self._contained.keys() - self._used
+        if not unused or "" in self._used:
+            return
+        texts = _texts(resource)
+        for name in sorted(unused):
+            if f"#{name}" not in texts:
+                text = f"nothing refers to the contained resource {name!r}"
+                self._findings.append(Finding("error", "dom-3", path, text))
 
     def _extension(self, value: Mapping[str, Any], path: str) -> None:
         url = value.get("url")
@@ -372,6 +388,14 @@ def _contained(resource: Mapping[str, Any]) -> dict[str, str]:
     if not isinstance(inside, list):
         return {}
     return {c["id"]: str(c.get("resourceType")) for c in inside if isinstance(c, dict) and isinstance(c.get("id"), str)}
+
+
+def _texts(value: Value) -> set[str]:
+    """Every text below a value."""
+    if isinstance(value, str):
+        return {value}
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return set().union(*map(_texts, below))
 
 
 def _once(findings: list[Finding]) -> list[Finding]:

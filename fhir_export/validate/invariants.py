@@ -143,19 +143,6 @@ def _first_entry(bundle_type: str, resource_type: str) -> Test:
     return test
 
 
-def _contained(_: Value, resource: Mapping[str, Any]) -> bool:
-    """dom-3: what is contained is referred to from the resource."""
-    ids = {"#" + str(c["id"]) for c in _list(resource.get("contained")) if isinstance(c, dict) and "id" in c}
-    return not ids or ids <= (_references(resource) | {"#"})
-
-
-def _references(value: Value) -> set[str]:
-    if isinstance(value, dict):
-        own = {value["reference"]} if isinstance(value.get("reference"), str) else set()
-        return own.union(*map(_references, value.values()))
-    return set().union(*map(_references, value)) if isinstance(value, list) else set()
-
-
 def _no_home(e: Value, _: Mapping[str, Any]) -> bool:
     return not isinstance(e, dict) or e.get("use") != "home"
 
@@ -198,7 +185,6 @@ INVARIANTS: Mapping[str, Test] = {
     ),
     # Every resource
     "dom-2": lambda e, _: all("contained" not in c for c in _list(e.get("contained")) if isinstance(c, dict)),
-    "dom-3": _contained,
     "dom-4": _all_contained("versionId"),
     "dom-5": _all_contained("security"),
     # Bundle

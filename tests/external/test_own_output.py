@@ -14,7 +14,7 @@ US_CORE = "6.1.0"
 @pytest.fixture(name="ndjson", scope="module")
 def ndjson_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("run") / "out"
-    code = main(["generate", "-n", "10", "--seed", "7", "--format", "fhir,fhir-ndjson", "--out", str(out), "--quiet"])
+    code = main(["generate", "-n", "50", "--seed", "7", "--format", "fhir,fhir-ndjson", "--out", str(out), "--quiet"])
     assert code == 0
     return out
 

@@ -99,6 +99,14 @@ def test_a_vital_sign_is_no_document_type() -> None:
     assert rules(document) == {"document-type"}
 
 
+def test_what_is_contained_is_used() -> None:
+    inside = {"resourceType": "Practitioner", "id": "who"}
+    resource = encounter() | {"contained": [inside]}
+    assert rules(resource) == {"dom-3"}
+    assert rules(resource | {"participant": [{"individual": {"reference": "#who"}}]}) == set()
+    assert "reference-target" in rules(resource | {"serviceProvider": {"reference": "#who"}})
+
+
 def test_a_primitive_may_be_absent_with_a_reason() -> None:
     reason = {"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}
     resource = changed(patient(), "gender")
