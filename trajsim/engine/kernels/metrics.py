@@ -13,7 +13,8 @@ OP_TERMINAL = int(Opcode.TERMINAL)
 
 @jit
 def count_visits(S, L, n, counts, days, seen, frames, ranges, targets, taken):
-    """Adds one patient.
+    """Adds one patient. A state counts as entered when it becomes the current one, as in Synthea: the state after a
+    death is entered, though it never runs.
 
     `counts` [states, 3]: entered, distinct frames, still there. `days` [states, 2]: time spent by those that left
     (ms), how many left. `seen` [states]: the frame that visited last. `frames` [files + 1, 4]: number of the frame,
@@ -40,15 +41,14 @@ def count_visits(S, L, n, counts, days, seen, frames, ranges, targets, taken):
                     if targets[k] == state:
                         taken[k] += 1
                         break
-            frames[file, 1] = -1
-            frames[file, 3] = -1
-        elif kind == LOG_RUN:
             frames[file, 1] = state
-            frames[file, 2] = line.time
+            frames[file, 3] = -1
             counts[state, 0] += 1
             if seen[state] != frames[file, 0]:
                 seen[state] = frames[file, 0]
                 counts[state, 1] += 1
+        elif kind == LOG_RUN:
+            frames[file, 2] = line.time
         elif kind == LOG_EXIT:
             if S[state].op != OP_TERMINAL:
                 days[state, 0] += line.time - frames[file, 2]
