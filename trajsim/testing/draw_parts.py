@@ -30,7 +30,7 @@ CODES = (
     {"system": "RxNorm", "code": "3001", "display": "the same text in another system"},
     {"system": "LOINC", "code": "Aa", "display": "shares its hash"},
     {"system": "LOINC", "code": "BB", "display": "with this one"},
-    {"system": "RxNorm", "code": "860975", "display": "a drug"},
+    {"system": "RxNorm", "code": "860975", "display": "metformin"},
     {"system": "SNOMED-CT", "code": "195967001", "display": "another"},
 )
 SIGNS = ("Systolic Blood Pressure", "Height", "BMI", "Heart Rate", "Oxygen Saturation", "Own sign")
@@ -46,14 +46,14 @@ PARTS_OF_EXPRESSIONS = (
 
 
 class Parts:
-    """Draws parts of modules from one source of choices."""
+    """Draws parts of modules from one source of choices.
+
+    Attributes:
+        life: One name in how many (of an attribute, sign or code) is one that the lifecycle knows.
+    """
 
     def __init__(self, whole: Callable[[int, int], int]) -> None:
-        """Takes the one choice that all others are made of: a whole number from low to high, both included.
-
-        Attributes:
-            life: One name in how many is the lifecycle's.
-        """
+        """Takes the one choice that all others are made of: a whole number from low to high, both included."""
         self.whole = whole
         self.life = 7
 

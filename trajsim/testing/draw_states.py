@@ -9,7 +9,7 @@ from trajsim.testing.draw_parts import SYMPTOMS, UNITS, Json, Parts
 _WEIGHTS = {
     "Delay": 6, "Simple": 1, "SetAttribute": 6, "Encounter": 3, "EncounterEnd": 4, "ConditionOnset": 3,
     "MedicationOrder": 3, "ConditionEnd": 6, "AllergyEnd": 5, "MedicationEnd": 7, "CarePlanEnd": 5, "DeviceEnd": 4,
-    "Guard": 3, "Observation": 4, "Procedure": 4, "VitalSign": 4, "Symptom": 4, "Counter": 4, "Death": 1, "Terminal": 1,
+    "Guard": 3, "Observation": 4, "Procedure": 4, "VitalSign": 4, "Symptom": 4, "Counter": 4, "Death": 2, "Terminal": 1,
 }  # fmt: skip
 _TYPES = (
     "Simple", "Delay", "Guard", "SetAttribute", "Counter", "Encounter", "EncounterEnd", "Symptom", "ConditionOnset",
@@ -44,9 +44,7 @@ class States:
             "CarePlanEnd": lambda: self._end("careplan"),
             "DeviceEnd": lambda: self._end("device"),
             "MedicationOrder": self._medication,
-            "CarePlanStart": lambda: (
-                self._reasoned() | {"codes": parts.codes(draw_life.CARE_PLANS)} | self._assigned()
-            ),
+            "CarePlanStart": lambda: self._reasoned() | {"codes": parts.codes(draw_life.CARE_PLANS)} | self._assigned(),
             "Observation": self.observation,
             "MultiObservation": self._with_children,
             "DiagnosticReport": self._with_children,
@@ -66,6 +64,20 @@ class States:
         if kind == "Delay":
             return {"type": kind, **self.parts.length(positive=positive)}
         return {"type": kind, **self._makers.get(kind, dict)()}
+
+    def state_of_sickness(self, kind: str) -> Json:
+        """A state that sets what the lifecycle reads, or reads much of what it sets."""
+        parts = self.parts
+        if kind == "SetAttribute":
+            name = parts.pick(tuple(draw_life.VALUES))
+            return {"type": kind, "attribute": name, "value": parts.pick(draw_life.VALUES[name])}
+        if kind == "DiagnosticReport":
+            first = parts.whole(0, len(draw_life.SIGNS) - 1)
+            read: list[Json] = [{"vital_sign": sign} for sign in draw_life.SIGNS[first : first + parts.whole(1, 12)]]
+            read += [{"attribute": parts.attribute()} for _ in range(parts.whole(0, 3))]
+            shared = {"category": "laboratory", "unit": "u", "codes": parts.codes()}
+            return {"type": kind, "codes": parts.codes(), "observations": [{**shared, **each} for each in read]}
+        return self.state(kind)
 
     def _guard(self) -> Json:
         """A Guard; most open with time."""

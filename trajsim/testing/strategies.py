@@ -27,14 +27,33 @@ from trajsim.testing.draw_parts import ATTRIBUTES, LIKELY_TYPES, STATE_NAMES, TE
 from trajsim.testing.draw_states import STATE_TYPES, States
 from trajsim.units import DAY_MS, ms_from_iso
 
-_TOP_KEYS = ("beta", "alpha", "Zeta")
+# The core turn of the lifecycle comes before Zeta; of the last two sets, some or all run before it.
+_TOP_KEYS = (
+    ("beta", "alpha", "Zeta"), ("Aorta", "beta", "COVID-19"), ("COVID-19 Immunization Module", "Aorta", "BB"),
+)  # fmt: skip
 _SUB_KEYS = ("sub/one", "sub/two", "other/three")
 _BIRTHS = (
     "2000-01-01", "1968-02-29", "1969-12-31T23:59:59.999", "1970-01-31", "2014-12-31", "2016-02-29T13:30:00",
-    "1999-08-30",
-    "2019-10-31", "1931-05-31", "2003-06-15T06:00:00", "2013-04-01", "2009-01-15",
+    "1999-08-30", "2019-10-31", "1931-05-31", "2003-06-15T06:00:00", "2013-04-01", "2009-01-15",
 )  # fmt: skip
 _STEPS_DAYS = (7, 30, 1, 91, 10, 0.25)
+_KINDS_OF_SICKNESS = (
+    *("SetAttribute", "SetAttribute", "SetAttribute", "MedicationOrder", "Delay", "DiagnosticReport", "Observation"),
+    *("VitalSign", "CarePlanStart", "ConditionOnset", "Guard", "Simple", "MedicationEnd", "ConditionEnd", "Encounter"),
+    *("EncounterEnd", "EncounterEnd", "Death"),
+)
+_PAUSES = tuple(
+    {"exact": {"quantity": quantity, "unit": unit}}
+    for quantity, unit in ((1, "years"), (100, "days"), (3, "years"), (1, "weeks"), (10, "hours"))
+)
+# With a lifecycle: what happens at 16, 18, 20, 28, 65 years and in 2020 to 2022 must come within the run.
+_LIFE_BIRTHS = (
+    "1990-12-20", "2004-11-30T18:00:00", "1951-07-04", "1975-02-28", "1928-02-29", "2008-12-31", "1949-03-17T11:59:00",
+    *_BIRTHS,
+)  # fmt: skip
+_LIFE_STEPS_DAYS = (365, 182, 365, 91, 400, 182, 300, 7, 30, 60, 1, 0.25)
+_LENGTHS_DAYS = (None, None, None, None, None, 1, 40, 400, 1_000)
+_LIFE_LENGTHS_DAYS = (*[None] * 12, 1, 400, 8_000, 20_000, 25_000)
 _MOST_STEPS = 120
 
 
@@ -92,6 +111,7 @@ class _Files:
     def file(self, key: str, callees: Sequence[str], *, n_states: int) -> Json:
         """One module; it may call the given submodules."""
         parts = self.parts
+        parts.life = parts.pick((7, 2))
         names = ["Initial"]
         types = ["Initial"]
         for name in sorted(STATE_NAMES, key=lambda _: parts.whole(0, 99))[:n_states]:
@@ -115,6 +135,33 @@ class _Files:
         states["Again"] = {**again, "distributed_transition": [self._option(parts.pick(names)) for _ in range(3)]}
         states["End"] = {"type": "Terminal"}
         return {"name": f"Module {key}", "states": states}
+
+    def sickness(self) -> Json:
+        """A module that tells the lifecycle of diseases and drugs, asks it for everything, and begins again."""
+        parts = self.parts
+        parts.life = 1
+        kinds = ["Initial", *(parts.pick(_KINDS_OF_SICKNESS) for _ in range(parts.whole(2, 12))), "Delay"]
+        names = [kind if kind == "Initial" else f"L{number}" for number, kind in enumerate(kinds)]
+        states: dict[str, Json] = {}
+        for position, (name, kind) in enumerate(zip(names, kinds, strict=True)):
+            states[name] = {"type": kind} if kind == "Initial" else self.states.state_of_sickness(kind)
+            following = (names[position + 1 :] or ["Again"])[0]
+            form = parts.whole(0, 5)
+            if form <= 3:
+                states[name]["direct_transition"] = following
+            elif form == 4:
+                other = {"transition": parts.pick([*names[position + 1 :], "Again"]), "condition": parts.condition()}
+                states[name]["conditional_transition"] = [other, {"transition": following}]
+            else:
+                states[name]["distributed_transition"] = [self._option("Again"), self._option(following)]
+        again = [
+            self._option(names[1]),
+            self._option(parts.pick(names[1:])),
+            {"transition": "End", "distribution": 0.1},
+        ]
+        states["Again"] = {"type": "Delay", **parts.pick(_PAUSES), "distributed_transition": again}
+        states["End"] = {"type": "Terminal"}
+        return {"name": "Sickness", "states": states}
 
     def _end_visits(self, types: list[str]) -> None:
         """Puts an EncounterEnd soon after most Encounters: a lock that is held for life stops everybody."""
@@ -178,7 +225,7 @@ class _Files:
         parts = self.parts
         share: object = parts.share()
         if parts.one_in(4):
-            share = {"attribute": parts.attribute(), "default": share}
+            share = {"attribute": parts.probability_attribute(), "default": share}
         return {"transition": target, "distribution": share}
 
     def _lookup(self, targets: Sequence[str], table: str) -> Json:
@@ -207,16 +254,19 @@ class _Files:
         return {"lookup_table_transition": options[::-1] if parts.one_in(2) else options}
 
 
-def draw_files(parts: Parts) -> tuple[dict[str, Json], dict[str, str]]:
+def draw_files(parts: Parts, *, has_lifecycle: bool = False) -> tuple[dict[str, Json], dict[str, str]]:
     """Module files by key, and the texts of their lookup tables."""
     maker = _Files(parts, spins=parts.one_in(8))
     subs = _SUB_KEYS[: parts.whole(0, len(_SUB_KEYS))]
-    tops = _TOP_KEYS[: parts.whole(1, len(_TOP_KEYS))]
+    keys = parts.pick(_TOP_KEYS)
+    tops = keys[: parts.whole(1, len(keys))]
     files: dict[str, Json] = {}
     for position, key in enumerate(subs):
         files[key] = maker.file(key, subs[position + 1 :], n_states=parts.whole(1, 5))
     for key in tops:
         files[key] = maker.file(key, subs, n_states=parts.whole(2, 10))
+    if has_lifecycle and parts.one_in(2):
+        files[parts.pick(("Life", "Able"))] = maker.sickness()
     return files, maker.table_files
 
 
@@ -226,15 +276,30 @@ def module_sets(draw: st.DrawFn) -> ModuleSet:
     return load(*draw_files(_parts(draw)))
 
 
-def draw_cohort(parts: Parts) -> Cohort:
+def draw_cohort(parts: Parts, *, has_lifecycle: bool) -> Cohort:
     """One patient or two: births before 1970, on 29 February and on the 31st, deaths in the background."""
     n = parts.whole(1, 2)
-    first_birth = ms_from_iso(parts.pick(_BIRTHS))
+    first_birth = ms_from_iso(parts.pick(_LIFE_BIRTHS if has_lifecycle else _BIRTHS))
     birth = np.array([first_birth, first_birth + parts.pick((45, 0, 1, 400)) * DAY_MS][:n], dtype=np.int64)
-    lived = [parts.pick((None, None, None, None, None, 1, 40, 400, 1_000)) for _ in range(n)]
+    lengths = _LIFE_LENGTHS_DAYS if has_lifecycle else _LENGTHS_DAYS
+    lived = [parts.pick(lengths) for _ in range(n)]
     death = [
         NEVER_MS if days is None else int(start) + days * DAY_MS + 5 for start, days in zip(birth, lived, strict=True)
     ]
+    first = parts.pick((0, 7, 2**32 + 5, 2**63 - 3))
+    unemployment = np.full(n, parts.pick((0.07, 0.0, 0.9)))
+    return Cohort(
+        patient_id=np.arange(n, dtype=np.uint64) + np.uint64(first),
+        birth_ms=birth,
+        death_ms=np.array(death, dtype=np.int64),
+        attributes=_columns(parts, n),
+        vital_signs={"Height": 171.26, "BMI": 24.125, "Systolic Blood Pressure": 119.5},
+        parameters={} if parts.one_in(3) else {"unemployment_probability": unemployment},
+    )
+
+
+def _columns(parts: Parts, n: int) -> dict[str, AttributeColumn]:
+    """The attributes at birth: some always, what the lifecycle reads and what modules overwrite sometimes."""
     columns = {
         "gender": AttributeColumn(kind="text", values=_indexes(parts, n, 2), categories=("F", "M")),
         "race": AttributeColumn(kind="text", values=_indexes(parts, n, 2), categories=("white", "black")),
@@ -244,40 +309,37 @@ def draw_cohort(parts: Parts) -> Cohort:
         "score": AttributeColumn(kind="number", values=np.array([parts.number() for _ in range(n)], dtype=np.float64)),
     }
     if parts.one_in(2):
-        columns["income"] = AttributeColumn(kind="integer", values=np.array([9_000, 60_000][:n], dtype=np.int64))
+        incomes = np.array([parts.pick((9_000, 60_000, 0, 17_550, 25_000)) for _ in range(n)], dtype=np.int64)
+        columns["income"] = AttributeColumn(kind="integer", values=incomes)
+    if parts.one_in(2):
         columns["occupation_level"] = AttributeColumn(kind="number", values=np.array([0.7, 0.1][:n]))
-        columns["state"] = AttributeColumn(
-            kind="text", values=_indexes(parts, n, 2), categories=("Massachusetts", "Elsewhere")
-        )
+    if parts.one_in(2):
+        states = ("Massachusetts", "Elsewhere", "Texas", "California")
+        columns["state"] = AttributeColumn(kind="text", values=_indexes(parts, n, len(states)), categories=states)
+    if parts.one_in(5):
+        columns["unemployed"] = AttributeColumn(kind="boolean", values=np.ones(n, dtype=np.bool_))
+        columns["hypertension"] = AttributeColumn(kind="boolean", values=np.ones(n, dtype=np.bool_))
     if parts.one_in(3):
         columns[ATTRIBUTES[0]] = AttributeColumn(kind="integer", values=np.arange(n, dtype=np.int64))
         columns[ATTRIBUTES[1]] = AttributeColumn(kind="boolean", values=np.ones(n, dtype=np.bool_))
         columns[ATTRIBUTES[2]] = AttributeColumn(kind="text", values=_indexes(parts, n, 2), categories=TEXTS[:2])
-    first = parts.pick((0, 7, 2**32 + 5, 2**63 - 3))
-    return Cohort(
-        patient_id=np.arange(n, dtype=np.uint64) + np.uint64(first),
-        birth_ms=birth,
-        death_ms=np.array(death, dtype=np.int64),
-        attributes=columns,
-        vital_signs={"Height": 171.26, "BMI": 24.125, "Systolic Blood Pressure": 119.5},
-        parameters={"unemployment_probability": np.full(n, parts.pick((0.07, 0.0, 0.9)))},
-    )
+    return columns
 
 
 def _indexes(parts: Parts, n: int, choices: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
     return np.array([parts.whole(0, choices - 1) for _ in range(n)], dtype=np.int32)
 
 
-def draw_options(parts: Parts, cohort: Cohort) -> SimulationOptions:
+def draw_options(parts: Parts, cohort: Cohort, lifecycle: Lifecycle) -> SimulationOptions:
     """A seed, a step and an end that leave every patient at most so many steps."""
-    step = int(parts.pick(_STEPS_DAYS) * DAY_MS)
+    step = int(parts.pick(_STEPS_DAYS if lifecycle is Lifecycle.NONE else _LIFE_STEPS_DAYS) * DAY_MS)
     steps = parts.whole(20, _MOST_STEPS)
     return SimulationOptions(
         seed=parts.pick((7, 0, 2**64 - 1, 123_456_789_012)),
         end_ms=int(cohort.birth_ms.min()) + steps * step - parts.pick((0, 1, step // 2)),
         time_step_ms=step,
-        step_budget=parts.pick((80, 40)),
-        lifecycle=parts.pick((Lifecycle.NONE, Lifecycle.SYNTHEA, Lifecycle.DEFAULT)),
+        step_budget=parts.pick((80, 40)) if step <= 60 * DAY_MS else 600,
+        lifecycle=lifecycle,
     )
 
 
@@ -298,12 +360,14 @@ def _parts(draw: st.DrawFn) -> Parts:
 
 def draw_scenario(parts: Parts) -> Scenario:
     """A whole run."""
-    files, table_files = draw_files(parts)
-    cohort = draw_cohort(parts)
+    lifecycle = parts.pick((Lifecycle.NONE, Lifecycle.SYNTHEA, Lifecycle.NONE, Lifecycle.DEFAULT))
+    has_lifecycle = lifecycle is not Lifecycle.NONE
+    files, table_files = draw_files(parts, has_lifecycle=has_lifecycle)
+    cohort = draw_cohort(parts, has_lifecycle=has_lifecycle)
     return Scenario(
         files=files,
         table_files=table_files,
         modules=load(files, table_files),
         cohort=cohort,
-        options=draw_options(parts, cohort),
+        options=draw_options(parts, cohort, lifecycle),
     )

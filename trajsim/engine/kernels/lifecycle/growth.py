@@ -74,7 +74,8 @@ def extended_z(D, base, sex, month, bmi, tail):
             p = 0.001
         return normal_quantile(p)
     p95 = lms_value(D, base, BMI_CHART, sex, month, 0.95)
-    return normal_quantile((90.0 + 10.0 * normal_cdf((bmi - p95) / tail)) / 100.0)
+    q = (90.0 + 10.0 * normal_cdf((bmi - p95) / tail)) / 100.0
+    return normal_quantile(q if q < BELOW_ONE else BELOW_ONE)
 
 
 @jit
@@ -121,7 +122,7 @@ def next_year(h, D, x, t):
 def trajectory(h, D, x, t):
     """Body mass index at t, not before the first point."""
     last = x.n_points - 1
-    if t >= x.point_time[last]:
+    while t >= x.point_time[last]:
         if x.point_months[last] > LAST_MONTHS:
             return x.point_bmi[last]
         next_year(h, D, x, t)

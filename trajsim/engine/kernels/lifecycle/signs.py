@@ -192,18 +192,18 @@ def _rate(Z, h, x, sign, t, stream):
 
 @jit
 def note_hypertension(h, Z, x):
-    """The first time that hypertension is seen decides whether it is severe."""
+    """The first turn with hypertension decides whether it is severe."""
     if x.severe < 0 and is_true(h, Z, x, A_HYPERTENSION):
         x.severe = 1 if is_true(h, Z, x, A_SEVERE) else 0
 
 
 @jit
-def _baseline(x, d, high):
+def _baseline(h, Z, x, d, high):
     u = keyed(x, ID_PRESSURE, d, high, 0)
     if d == 0:
         if high == 0:
             v = between(100.0, 139.0, u)
-        elif x.severe == 1:
+        elif x.severe == 1 or (x.severe < 0 and is_true(h, Z, x, A_SEVERE)):
             v = between(160.0, 200.0, u)
         else:
             v = between(140.0, 160.0, u)
@@ -217,8 +217,7 @@ def _baseline(x, d, high):
 @jit
 def raw_pressure(h, Z, D, x, E, d, t):
     """Blood pressure at t (d = 0 systolic, 1 diastolic), whatever comes out."""
-    note_hypertension(h, Z, x)
-    baseline = _baseline(x, d, 1 if is_true(h, Z, x, A_HYPERTENSION) else 0)
+    baseline = _baseline(h, Z, x, d, 1 if is_true(h, Z, x, A_HYPERTENSION) else 0)
     value = baseline
     for r in range(h.n_drugs):
         if is_active(h, x, E, Z[h.z_drugs + r], MEDICATION):

@@ -331,7 +331,7 @@ def _write_simple(h, Z, x, years):
     else:
         _put(h, Z, x, A_FALL, NIL, 0.0)
     if x.death < x.background:
-        _put(h, Z, x, A_DAYS, INTEGER, np.float64((x.death - x.turn) // DAY))
+        _put(h, Z, x, A_DAYS, INTEGER, np.trunc(np.float64(x.death - x.turn) / np.float64(DAY)))
     else:
         _put(h, Z, x, A_DAYS, NIL, 0.0)
 

@@ -27,13 +27,12 @@ class BloodPressure:
         self._is_severe: bool | None = None
 
     def note_hypertension(self) -> None:
-        """The first time that the person is seen with hypertension: whether it is severe, for life."""
+        """At the first turn with hypertension: whether it is severe, for life."""
         if self._is_severe is None and self._person.is_true("hypertension"):
             self._is_severe = self._person.is_true("hypertension_severe")
 
     def at(self, which: int, time: int) -> float:
         """SYSTOLIC or DIASTOLIC at an instant, in mmHg, not rounded."""
-        self.note_hypertension()
         value = self._unbounded(which, time)
         if not self._person.is_default:
             return value
@@ -57,7 +56,10 @@ class BloodPressure:
         has_hypertension = person.is_true("hypertension")
         ranges = _NORMAL
         if has_hypertension:
-            ranges = _SEVERE if self._is_severe else _HYPERTENSIVE
+            is_severe = self._is_severe
+            if is_severe is None:
+                is_severe = person.is_true("hypertension_severe")
+            ranges = _SEVERE if is_severe else _HYPERTENSIVE
         low, high = ranges[which]
         value = person.draws.between(low, high, "blood pressure", which, int(has_hypertension))
         return value + (1.0 if person.sex == "M" else -1.0)
