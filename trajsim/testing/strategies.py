@@ -54,7 +54,7 @@ _LIFE_BIRTHS = (
 _LIFE_STEPS_DAYS = (365, 182, 365, 91, 400, 182, 300, 7, 30, 60, 1, 0.25)
 _LENGTHS_DAYS = (None, None, None, None, None, 1, 40, 400, 1_000)
 _LIFE_LENGTHS_DAYS = (*[None] * 12, 1, 400, 8_000, 20_000, 25_000)
-_MOST_STEPS = 120
+_MOST_STEPS, _MOST_LONG_STEPS = 120, 75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -333,12 +333,13 @@ def _indexes(parts: Parts, n: int, choices: int) -> np.ndarray[tuple[int], np.dt
 def draw_options(parts: Parts, cohort: Cohort, lifecycle: Lifecycle) -> SimulationOptions:
     """A seed, a step and an end that leave every patient at most so many steps."""
     step = int(parts.pick(_STEPS_DAYS if lifecycle is Lifecycle.NONE else _LIFE_STEPS_DAYS) * DAY_MS)
-    steps = parts.whole(20, _MOST_STEPS)
+    is_long = step > 91 * DAY_MS  # a module may do much in such a step: fewer steps, each with more room
+    steps = parts.whole(20, _MOST_LONG_STEPS if is_long else _MOST_STEPS)
     return SimulationOptions(
         seed=parts.pick((7, 0, 2**64 - 1, 123_456_789_012)),
         end_ms=int(cohort.birth_ms.min()) + steps * step - parts.pick((0, 1, step // 2)),
         time_step_ms=step,
-        step_budget=parts.pick((80, 40)) if step <= 60 * DAY_MS else 600,
+        step_budget=parts.pick((160, 80) if is_long else (80, 40)),
         lifecycle=lifecycle,
     )
 
