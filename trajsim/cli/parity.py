@@ -54,6 +54,7 @@ def parity(
             show_default=False,
         ),
     ] = None,
+    modules: life.Modules = None,
     n_patients: Annotated[
         int | None,
         typer.Option(
@@ -65,6 +66,14 @@ def parity(
         typer.Option(
             "--population",
             help="Population file of the reference. Default: demographics.csv in its folder, if there is one.",
+            show_default=False,
+        ),
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option(
+            "--end",
+            help="Last day of the reference, YYYY-MM-DD. Default: what its README.md says.",
             show_default=False,
         ),
     ] = None,
@@ -90,18 +99,30 @@ def parity(
     if not reference.is_dir():
         msg = f"--reference {str(reference)!r} is no folder"
         raise ConfigError(msg)
-    if run is not None and not (modules_dir is None and n_patients is None and population is None):
-        msg = "--run names a finished run; -n, --modules-dir and --population are for simulating one"
+    simulated = {
+        "-n": n_patients, "--modules-dir": modules_dir, "--modules": modules, "--population": population, "--end": end,
+    }  # fmt: skip
+    if run is not None and any(value is not None for value in simulated.values()):
+        msg = f"--run names a finished run; {', '.join(simulated)} are for simulating one"
         raise ConfigError(msg, hint="leave out --run, or the others")
     _require_ours(out)
     tables = read_reference(reference)
     if run is None:
-        request = _request(
-            reference, tables, out / RUN, modules_dir, population, n_patients, seed, threads, quiet=quiet
-        )
         from trajsim.cli.run import run as simulate
 
-        simulate(request)
+        n = n_patients if n_patients is not None else tables.n_persons
+        simulate(
+            RunRequest(
+                life=_life(reference, tables, modules_dir, modules, population, end, seed),
+                n_patients=n,
+                out=out / RUN,
+                formats=("parquet",),
+                with_states=True,
+                shard_size=default_shard_size(n),
+                threads=threads or os.cpu_count() or 1,
+                quiet=quiet,
+            )
+        )
         run = out / RUN
     result = compare_run(run, tables, seed=seed)
     _write(out, result)
@@ -125,31 +146,32 @@ def _require_ours(out: Path) -> None:
         raise ConfigError(msg, hint="choose another folder, or empty this one")
 
 
-def _request(
-    place: Path, reference: "Reference", out: Path, modules_dir: Path | None, population: Path | None,
-    n_patients: int | None, seed: int, threads: int | None, *, quiet: bool,
-) -> RunRequest:  # fmt: skip
-    """The run that simulates what a reference describes: same modules and end date, whole lives, as many persons.
+def _life(
+    place: Path, reference: "Reference", modules_dir: Path | None, modules: str | None, population: Path | None,
+    end: str | None, seed: int,
+) -> life.LifeOptions:  # fmt: skip
+    """What a reference describes: same modules and end date, whole lives.
 
     The population is the given file, else the ``demographics.csv`` of the reference; without one the built-in one
     stands in for it, and the report says so.
     """
-    modules = modules_dir if modules_dir is not None else place.absolute().parent / "modules"
-    if not modules.is_dir():
-        msg = f"no modules at {str(modules)!r}, and the reference was made with modules of its own"
+    folder = modules_dir if modules_dir is not None else place.absolute().parent / "modules"
+    if not folder.is_dir():
+        msg = f"no modules at {str(folder)!r}, and the reference was made with modules of its own"
         raise ConfigError(msg, hint="name them with --modules-dir, or a finished run with --run")
-    if reference.end_date is None:
-        msg = f"{place / 'README.md'} names no end date, so the run cannot be simulated"
-        raise ConfigError(msg, hint="simulate it with `trajsim generate --end DATE` and name it with --run")
+    last_day = end if end is not None else reference.end_date
+    if last_day is None:
+        msg = f"{str(place / 'README.md')!r} names no end date, so the run cannot be simulated"
+        raise ConfigError(msg, hint="name it with --end, or a finished run with --run")
     if population is None and (place / DEMOGRAPHICS).is_file():
         population = place / DEMOGRAPHICS
-    options = life.resolve_life_options(
+    return life.resolve_life_options(
         seed=seed,
-        modules_dir=modules,
-        modules=None,
+        modules_dir=folder,
+        modules=modules,
         override=None,
         start=None,
-        end=reference.end_date,
+        end=last_day,
         age=None,
         sex=None,
         population=population,
@@ -158,17 +180,6 @@ def _request(
         lifecycle="synthea",
         mortality=None,
         mortality_offset=None,
-    )
-    n = n_patients if n_patients is not None else reference.n_persons
-    return RunRequest(
-        life=options,
-        n_patients=n,
-        out=out,
-        formats=("parquet",),
-        with_states=True,
-        shard_size=default_shard_size(n),
-        threads=threads or os.cpu_count() or 1,
-        quiet=quiet,
     )
 
 
@@ -239,7 +250,8 @@ def _notes(manifest: "Manifest", reference: "Reference") -> list[str]:
         if options.get(name) is not None
     ]
     if narrowed:
-        notes.append(f"Our run was narrowed by {', '.join(narrowed)}.")
+        named = ", ".join(f"{name} {options[name]}" for name in narrowed)
+        notes.append(f"Our run was narrowed by {named}.")
     return notes
 
 

@@ -53,6 +53,19 @@ def test_without_a_run_what_the_reference_describes_is_simulated(reference: Path
     assert parity(reference, tmp_path / "parity", "--seed", "3", "--quiet") == 0  # the run is there already
 
 
+def test_a_folder_of_tables_alone_is_enough_with_options(modules: Path, reference: Path, tmp_path: Path) -> None:
+    (reference / "README.md").unlink()
+    alone = reference.rename(tmp_path / "elsewhere")
+    options = ["-n", "40", "--quiet", "--modules-dir", str(modules), "--modules", "ankle*"]
+    assert parity(alone, tmp_path / "parity", *options) == 2  # no end date
+    assert parity(alone, tmp_path / "parity", *options, "--end", "2024-12-31") in (0, 1)
+    manifest = json.loads((tmp_path / "parity/run/manifest.json").read_text())
+    assert manifest["run"]["options"]["--end"] == "2024-12-31"
+    assert manifest["run"]["options"]["--modules"] == "ankle*"
+    notes = json.loads((tmp_path / "parity/parity.json").read_text())["about"]["notes"]
+    assert "Our run was narrowed by --modules ankle*." in notes
+
+
 def test_findings_have_their_exit_code(modules: Path, reference: Path, tmp_path: Path) -> None:
     path = modules / "ankle.json"
     path.write_text(path.read_text().replace('"mean": 5', '"mean": 1'))
@@ -72,6 +85,8 @@ def test_usage_errors(modules: Path, reference: Path, tmp_path: Path, capsys: py
     assert parity(reference, out, "--run", str(tmp_path)) == 2
     assert parity(reference, out, "--run", str(run)) == 2
     assert parity(reference, out, "--run", str(run), "-n", "5") == 2
+    assert parity(reference, out, "--run", str(run), "--modules", "a*") == 2
+    assert parity(reference, out, "--run", str(run), "--end", "2025-01-01") == 2
     assert parity(reference, out, "-n", "0") == 2
     assert parity(reference, out, "--modules-dir", str(tmp_path / "nowhere")) == 2
     assert parity(reference, tmp_path, "--run", str(run)) == 2

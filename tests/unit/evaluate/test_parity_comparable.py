@@ -7,10 +7,19 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from trajsim.evaluate.parity.ages import N_STRATA
 from trajsim.evaluate.parity.left_out import LEFT_OUT, left_out_rows, without_left_out
+from trajsim.evaluate.parity.rates import _share_widening
 from trajsim.evaluate.parity.reference import Reference
-from trajsim.evaluate.parity.tally import _studies
-from trajsim.evaluate.parity.values import LEAST_MEDIANS, decimals_of
+from trajsim.evaluate.parity.tally import Sample, _studies
+from trajsim.evaluate.parity.values import (
+    LEAST_MEDIANS,
+    Quantiles,
+    _persons_with_number,
+    _values_a_person,
+    decimals_of,
+    quantile_tests,
+)
 
 
 def _reference(medians: np.ndarray) -> Reference:
@@ -61,3 +70,44 @@ def test_nothing_left_out_changes_nothing() -> None:
 def test_a_study_counts_once_however_many_series_it_has() -> None:
     table = pa.table({"study_key": pa.array([7, 7, 9, 7, 9], pa.uint64())})
     assert _studies(table, np.array([0, 0, 0, 1, 1])).tolist() == [1, 0, 1, 1, 1]
+
+
+def test_entries_of_one_person_are_alike() -> None:
+    every = np.array([10.0] * 20 + [0.0] * 5)
+    hits = np.where(np.arange(25) < 15, every, 0.0)  # all of a person's entries, or none of them
+    assert _share_widening(every, hits, 10.0) == pytest.approx((10.0, 10.0))
+    assert _share_widening(every, hits, 1.0)[1] == pytest.approx(1.0)
+    assert _share_widening(every, every, 7.0) == (1.0, 1.0)
+    assert _share_widening(np.ones(20), np.arange(20.0) % 2, 7.0) == (1.0, 1.0)
+
+
+def test_values_of_the_reference_cluster_as_its_squared_counts_say() -> None:
+    events = pd.DataFrame({"code": ["a", "a", "b"], "events": [10, 30, 5], "sum_sq_per_person": [100, 300, 5]})
+    find = _values_a_person(events, np.array([0, 0, 1]))
+    assert find("a", 0, 40.0) == pytest.approx(10.0)
+    assert find("a", 0, 20.0) == pytest.approx(5.0)  # half of the events have this unit
+    assert find("b", 1, 5.0) == 1.0
+    assert find("b", 0, 5.0) is None
+
+
+def test_a_reference_whose_values_cluster_more_says_less() -> None:
+    rng = np.random.default_rng(5)
+    person = np.repeat(np.arange(200), 5)
+    value = rng.normal(size=200)[person] + 0.1 * rng.normal(size=1_000)
+    sample = Sample([("x",)], np.zeros(1_000, np.int32), person.astype(np.int32), value)
+    z = {}
+    for a_person in (5.0, 40.0):
+        target = {0: Quantiles((0.5,), (0.3,), 1_000, None, a_person)}
+        ((_, test),) = quantile_tests(sample, target, n_ours=200, n_theirs=200)
+        z[a_person] = abs(test.z[0.5])
+    assert z[5.0] > 2.0
+    assert z[40.0] < 0.6 * z[5.0]
+
+
+def test_numbers_that_the_reference_wrote_as_texts_are_found() -> None:
+    group = np.array([0, 1, 2]) * N_STRATA
+    sample = Sample([("p", "1"), ("p", "kg"), ("q", "1")], group.astype(np.int32), np.arange(3, dtype=np.int32),
+                    np.array([2.0, 2.0, 2.0]))  # fmt: skip
+    assert _persons_with_number(sample, "p", 2.0) == 2
+    assert _persons_with_number(sample, "p", 3.0) == 0
+    assert _persons_with_number(sample, "none", 2.0) == 0

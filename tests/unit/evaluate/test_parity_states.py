@@ -1,7 +1,7 @@
 import pytest
 
 from trajsim.evaluate.parity.result import Comparison
-from trajsim.evaluate.parity.states import StateRows, compare_states
+from trajsim.evaluate.parity.states import StateRows, compare_states, uncounted_modules
 
 
 def entry(entered: int, persons: int, to: dict[str, int] | None = None, **more: int) -> dict[str, object]:
@@ -68,3 +68,11 @@ def test_rare_states_and_single_exits_are_left_out() -> None:
     assert compared({"Rare": entry(3, 3)}, {"Rare": entry(40, 40)}) == {}
     found = compared({"Way": entry(900, 900, {"End": 900})}, {"Way": entry(900, 900, {"End": 900})})
     assert set(found) == {"entered per person: Way"}
+
+
+def test_modules_that_the_reference_did_not_count_are_named() -> None:
+    ours = {"asthma": {"Onset": entry(100, 100)}, "heart/outcomes": {"Initial": entry(900, 900)}, "idle": {}}
+    theirs = {"asthma": {"Onset": entry(100, 100)}}
+    assert uncounted_modules(ours, theirs) == ["heart/outcomes"]
+    found = compare_states(ours, theirs, state_rows={}, n_ours=1_000, n_theirs=1_000)
+    assert {each.key["module"] for each in found} == {"asthma"}

@@ -13,7 +13,7 @@ from trajsim.evaluate.parity.null import OUTSIDE, shares_outside
 from trajsim.evaluate.parity.payers import compare_insurance
 from trajsim.evaluate.parity.reference import Reference, States
 from trajsim.evaluate.parity.result import Comparison, Gate, KindAgreement, Parity
-from trajsim.evaluate.parity.states import compare_states
+from trajsim.evaluate.parity.states import compare_states, uncounted_modules
 from trajsim.evaluate.parity.statistics import Floats, benjamini_hochberg, binomial_quantile, two_sided_p
 from trajsim.evaluate.parity.tally import Tally, tally
 from trajsim.records.table import Records
@@ -91,9 +91,16 @@ def compare(
         kinds=kinds,
         gates=[*_code_gates(comparisons, kinds), *_state_gates(comparisons), _median_gate(comparisons)],
         writers=_writers(ours),
-        not_compared=[*NOT_COMPARED, *left_out_rows()],
+        not_compared=[*NOT_COMPARED, *left_out_rows(), *_uncounted(states, reference)],
         curves=_curves(table),
     )
+
+
+def _uncounted(states: States, reference: Reference) -> list[Mapping[str, str]]:
+    """Modules that are compared by their codes alone."""
+    modules = uncounted_modules(states, reference.states)
+    why = "the reference's states.json does not hold them; the codes that they write are compared"
+    return [{"what": f"states of {len(modules)} modules: {', '.join(modules)}", "why": why}] if modules else []
 
 
 def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:

@@ -282,33 +282,63 @@ def compare_prevalence(tally: Tally, reference: Reference) -> Iterator[Compariso
 
 
 def compare_stopped(tally: Tally, reference: Reference) -> Iterator[Comparison]:
-    """Share of conditions and medications that were stopped; variance by person."""
+    """Share of conditions and medications that were stopped; not standardised.
+
+    Who has many entries of a code has at most a few that are open, so the variance is one between our persons; theirs
+    are taken to vary likewise, with as many more or fewer entries a person as their squared counts show.
+    """
     labels = _wording(tally, reference)
     groups = {name: number for number, name in enumerate(tally.open_days.names)}
-    stopped = np.bincount(tally.open_days.group, minlength=len(groups))
+    numbers = {(code[0], code[2]): number for number, code in enumerate(tally.codes)}
+    lives = reference["events_per_person"]
+    pairs = zip(lives["kind"], lives["code"], lives["events"], lives["sum_sq_per_person"], strict=True)
+    weights = {(kind, code): float(squares) / max(float(n), 1.0) for kind, code, n, squares in pairs}
     for kind in ("condition", "medication"):
         frame = reference[f"{kind}_days"]
         for code, n, n_stopped in zip(frame["code"], frame["n"], frame["stopped"], strict=True):
-            number = groups.get((kind, code))
-            total = tally.n_spans.get((kind, code), 0)
-            if number is None or total < LEAST_EVENTS or n < LEAST_EVENTS:
+            group = groups.get((kind, code))
+            entries = tally.n_spans.get((kind, code), 0)
+            if group is None or entries < LEAST_EVENTS or n < LEAST_EVENTS:
                 continue
+            chosen = tally.code == numbers[kind, code]
+            every = np.bincount(tally.person[chosen], tally.count[chosen], minlength=tally.n_persons)
+            ended = np.bincount(tally.open_days.person[tally.open_days.group == group], minlength=tally.n_persons)
             yield compare_shares(
                 "codes", "share stopped", key_of((kind, "", code)), labels.get((kind, "", code), ""),
-                (int(stopped[number]), total), (int(n_stopped), int(n)), is_gated=False,
+                (int(ended.sum()), entries), (int(n_stopped), int(n)), is_gated=False,
+                widening=_share_widening(every.astype(np.float64), ended.astype(np.float64), weights.get((kind, code), 1.0)),
             )  # fmt: skip
+
+
+def _share_widening(every: Floats, hits: Floats, their_weight: float) -> tuple[float, float]:
+    """By what the binomial variance of a share of entries is multiplied, as entries of one person are alike.
+
+    Args:
+        every: Entries of each of our persons.
+        hits: Those of them that are counted.
+        their_weight: Entries of the person behind an entry of the reference, on average.
+
+    Returns:
+        For our share and for theirs; at least 1.
+    """
+    n = float(every.sum())
+    own, weight = float(hits.sum()) / n, float((every**2).sum()) / n
+    if own in (0.0, 1.0) or weight <= 1.0:
+        return 1.0, 1.0
+    widening = max(float(((hits - own * every) ** 2).sum()) / (n * own * (1.0 - own)), 1.0)
+    return widening, max(1.0 + (widening - 1.0) * (their_weight - 1.0) / (weight - 1.0), 1.0)
 
 
 def compare_shares(
     level: str, measure: str, key: Mapping[str, str], label: str, ours: tuple[int, int], theirs: tuple[int, int],
-    *, is_gated: bool,
+    *, is_gated: bool, widening: tuple[float, float] = (1.0, 1.0),
 ) -> Comparison:  # fmt: skip
-    """Two binomial shares, each (hits, all)."""
+    """Two shares, each (hits, all); their binomial variances are multiplied by `widening`."""
     share = [hits / max(n, 1) for hits, n in (ours, theirs)]
     pooled = (ours[0] + theirs[0]) / max(ours[1] + theirs[1], 1)
     z, _ = pooled_z(
         np.array([share[0]]), np.array([share[1]]), np.array([pooled * (1.0 - pooled)]),
-        np.array([float(ours[1])]), np.array([float(theirs[1])]),
+        np.array([ours[1] / widening[0]]), np.array([theirs[1] / widening[1]]),
     )  # fmt: skip
     return Comparison(
         level=level,

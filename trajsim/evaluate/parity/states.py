@@ -55,10 +55,11 @@ def compare_states(
         n_theirs: Persons in the reference.
 
     Yields:
-        Entries per person and transitions of every state that was entered often enough.
+        Entries per person and transitions of every state that was entered often enough, in modules that the reference
+        counted (`uncounted_modules` names the others).
     """
-    for module in sorted({*ours, *theirs}):
-        left, right = ours.get(module, {}), theirs.get(module, {})
+    for module in sorted(theirs):
+        left, right = ours.get(module, {}), theirs[module]
         known = dict(_known_states(module, left, state_rows, n_ours))
         for state in sorted({*left, *right}):
             a, b = left.get(state, {}), right.get(state, {})
@@ -67,6 +68,11 @@ def compare_states(
                 yield _entered(module, state, a, b, known, n_ours, n_theirs)
             if a and b:
                 yield from _transitions(module, state, a, b)
+
+
+def uncounted_modules(ours: States, theirs: States) -> list[str]:
+    """Modules that we ran and whose states the reference did not count."""
+    return sorted(module for module, states in ours.items() if states and module not in theirs)
 
 
 def _count(entry: Mapping[str, object], name: str) -> int:

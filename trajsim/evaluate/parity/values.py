@@ -5,10 +5,11 @@ one person are alike, so the variance of that share is taken between persons. Wh
 that many have, any share between "below it" and "up to it" agrees.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from trajsim.evaluate.parity.ages import N_STRATA, stratum_name
@@ -45,12 +46,15 @@ class Quantiles:
         values: The quantiles.
         n: Values behind them.
         persons: Persons behind them; None if the reference does not say.
+        a_person: Values of the person behind a value, on average (sum of squared counts / sum of counts): how much
+            they cluster; None if the reference does not say, then as much as ours.
     """
 
     levels: Sequence[float]
     values: Sequence[float]
     n: int
     persons: int | None
+    a_person: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,13 @@ def _quantile_test(
 ) -> QuantileTest | None:
     first = np.flatnonzero(np.r_[True, person[1:] != person[:-1]])
     a_person = np.diff(np.r_[first, len(person)]).astype(np.float64)
-    n_persons = len(first)
+    n_persons, weight = len(first), float((a_person**2).sum() / a_person.sum())
     their_persons = target.persons if target.persons is not None else n_persons * n_theirs / max(n_ours, 1)
-    # Some have many more values than others; persons of equal weight would be fewer. Theirs are taken to be like ours.
-    effective = len(value) ** 2 / float((a_person**2).sum()) * min(1.0, their_persons / n_persons)
+    # Some have many more values than others; persons of equal weight would be fewer.
+    their_weight = target.a_person
+    if their_weight is None:
+        their_weight = weight * (target.n / their_persons) / (len(value) / n_persons)
+    effective = min(len(value) / weight, target.n / max(their_weight, 1.0))
     if effective < LEAST_PERSONS or min(len(value), target.n) < LEAST_VALUES:
         return None
     z: dict[float, float] = {}
@@ -110,24 +117,29 @@ def _quantile_test(
         below, upto = value < quantile - slack, value <= quantile + slack
         share = float(np.clip(level, below.mean(), upto.mean()))
         inside = (below if share > level else upto).astype(np.float64)
-        pooled = (share * n_persons + level * their_persons) / (n_persons + their_persons)
-        variance = pooled * (1.0 - pooled) / len(value) * _design_effect(inside, first, a_person)
-        error = np.sqrt(variance * (1.0 + n_persons / their_persons))
+        alike = _likeness(inside, first, a_person)
+        parts = [
+            (1.0 + alike * (max(each, 1.0) - 1.0)) / n for each, n in ((weight, len(value)), (their_weight, target.n))
+        ]
+        pooled = (share * len(value) + level * target.n) / (len(value) + target.n)
+        error = np.sqrt(pooled * (1.0 - pooled) * sum(parts))
         z[level] = float(safe_divide(np.array([level - share]), np.array([error]))[0])
     return QuantileTest(z, float(np.median(value)), len(value), n_persons)
 
 
-def _design_effect(inside: Floats, first: NDArray[np.int64], a_person: Floats) -> float:
-    """By how much values of one person are alike: variance of a share between persons over that of single values.
+def _likeness(inside: Floats, first: NDArray[np.int64], a_person: Floats) -> float:
+    """By how much values of one person are alike, 0 (not at all) to 1 (all on the same side).
 
-    At least 1, at most what it were if all values of a person lay on the same side.
+    The variance of a share between persons is that of single values times 1 + likeness * (a - 1), with a the values of
+    the person behind a value, on average.
     """
-    most = float((a_person**2).sum() / a_person.sum())
     own = float(inside.mean())
-    if own in (0.0, 1.0):
-        return most
+    weight = float((a_person**2).sum() / a_person.sum())
+    if own in (0.0, 1.0) or weight <= 1.0:
+        return 1.0
     spread = np.add.reduceat(inside, first) - own * a_person
-    return float(np.clip((spread**2).sum() / (a_person.sum() * own * (1.0 - own)), 1.0, most))
+    widening = float((spread**2).sum() / (a_person.sum() * own * (1.0 - own)))
+    return float(np.clip((widening - 1.0) / (weight - 1.0), 0.0, 1.0))
 
 
 def _quantile_comparison(
@@ -177,6 +189,26 @@ def _rounded(sample: Sample, decimals: int | None) -> Sample:
     return replace(sample, value=np.floor(sample.value * scale + 0.5) / scale)
 
 
+def _values_a_person(events: pd.DataFrame, strata: NDArray[np.int64]) -> Callable[[str, int, float], float | None]:
+    """How the reference's values cluster in persons, from the squared counts of its events.
+
+    Returns:
+        By code, stratum and number of values (a unit or an ending may be that of some events only): values of the
+        person behind a value, on average.
+    """
+    sums: dict[tuple[str, int], tuple[float, float]] = {}
+    rows = zip(events["code"], strata.tolist(), events["events"], events["sum_sq_per_person"], strict=True)
+    for code, stratum, n, squares in rows:
+        old = sums.get((code, stratum), (0.0, 0.0))
+        sums[code, stratum] = (old[0] + float(n), old[1] + float(squares))
+
+    def find(code: str, stratum: int, n: float) -> float | None:
+        total, squares = sums.get((code, stratum), (0.0, 0.0))
+        return max(1.0, squares / total * min(1.0, n / total)) if total else None
+
+    return find
+
+
 def compare_observations(tally: Tally, reference: Reference) -> Iterator[Comparison]:
     """Quantiles of every numeric observation by sex and age."""
     frame = reference["observation_values"]
@@ -186,12 +218,16 @@ def compare_observations(tally: Tally, reference: Reference) -> Iterator[Compari
     quantiles = frame[["q05", "q25", "q50", "q75", "q95"]].to_numpy(np.float64)
     targets: dict[int, Quantiles] = {}
     strata = strata_of(frame)
+    events = reference["events_by_age_sex"]
+    events = events[events["kind"] == "observation"]
+    clusters = _values_a_person(events, strata_of(events))
     rows = zip(frame["code"], frame["units"], frame["n"].tolist(), frame["persons"].tolist(), strict=True)
     for row, (code, unit, n, persons) in enumerate(rows):
         series = numbers.get((code, unit))
         if series is not None and not np.isnan(quantiles[row]).any():
             group = series * N_STRATA + int(strata[row])
-            targets[group] = Quantiles(levels, quantiles[row].tolist(), int(n), int(persons))
+            a_person = clusters(str(code), int(strata[row]), float(n))
+            targets[group] = Quantiles(levels, quantiles[row].tolist(), int(n), int(persons), a_person)
     sample = _rounded(tally.observations, decimals_of(reference))
     tests = quantile_tests(sample, targets, n_ours=tally.n_persons, n_theirs=reference.n_persons)
     for group, test in tests:
@@ -205,13 +241,17 @@ def compare_spans(tally: Tally, reference: Reference) -> Iterator[Comparison]:
     """Days that conditions and medications were open, of those that were stopped."""
     numbers = {name: number for number, name in enumerate(tally.open_days.names)}
     targets: dict[int, Quantiles] = {}
+    lives = reference["events_per_person"]
     for kind in ("condition", "medication"):
         frame = reference[f"{kind}_days"]
+        own = lives[lives["kind"] == kind]
+        clusters = _values_a_person(own, np.zeros(len(own), np.int64))
         quartiles = frame[["q25", "q50", "q75"]].to_numpy(np.float64)
         for row, (code, n) in enumerate(zip(frame["code"], frame["stopped"].tolist(), strict=True)):
             number = numbers.get((kind, code))
             if number is not None and not np.isnan(quartiles[row]).any():
-                targets[number] = Quantiles((0.25, 0.5, 0.75), quartiles[row].tolist(), int(n), None)
+                a_person = clusters(str(code), 0, float(n))
+                targets[number] = Quantiles((0.25, 0.5, 0.75), quartiles[row].tolist(), int(n), None, a_person)
     for number, test in quantile_tests(tally.open_days, targets, n_ours=tally.n_persons, n_theirs=reference.n_persons):
         kind, code = tally.open_days.names[number]
         label = tally.displays.get((kind, "", code), "")
@@ -239,16 +279,30 @@ def compare_encounters(tally: Tally, reference: Reference) -> Iterator[Compariso
 
 
 def compare_texts(tally: Tally, reference: Reference) -> Iterator[Comparison]:
-    """Share of persons that ever had a text as the value of an observation."""
+    """Share of persons that ever had a text as the value of an observation.
+
+    Java writes a whole number that a module takes from an attribute as a text; ours is a number.
+    """
     frame = reference["observation_texts"]
     labels = {code: text for (kind, _, code), text in tally.displays.items() if kind == "observation"}
     for code, value, persons in zip(frame["code"], frame["value"], frame["persons"].tolist(), strict=True):
         ours = tally.texts.get((code, value), (0, 0))[1]
+        if not ours and value.isdecimal():
+            ours = _persons_with_number(tally.observations, code, float(value))
         if ours + persons >= LEAST_PERSONS:
             yield compare_shares(
                 "values", "persons with an observed text", {"code": code, "value": value}, labels.get(code, ""),
                 (ours, tally.n_persons), (int(persons), reference.n_persons), is_gated=False,
             )  # fmt: skip
+
+
+def _persons_with_number(sample: Sample, code: str, value: float) -> int:
+    """Persons who had a number as the value of an observation, whatever its unit."""
+    series = [number for number, name in enumerate(sample.names) if name[0] == code]
+    if not series:
+        return 0
+    chosen = np.isin(sample.group // N_STRATA, np.array(series, np.int32)) & (sample.value == value)
+    return len(np.unique(sample.person[chosen]))
 
 
 def compare_deaths(tally: Tally, reference: Reference) -> Iterator[Comparison]:
