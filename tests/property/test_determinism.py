@@ -1,6 +1,7 @@
 """A life depends on seed, patient, modules and options: not on how work is cut, nor on modules of no concern to it."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ from trajsim.engine.program import Program
 from trajsim.engine.simulate import simulate
 from trajsim.gmf.library import bundled_modules_root, load_modules
 from trajsim.gmf.model import ModuleSet
+from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.build import build_cohort
 from trajsim.population.cohort import Cohort
 from trajsim.population.options import PopulationOptions
@@ -22,7 +24,7 @@ from trajsim.testing.strategies import load
 from trajsim.units import ms_from_iso
 
 END_MS = ms_from_iso("2025-01-01")
-OPTIONS = SimulationOptions(seed=7, end_ms=END_MS)
+OPTIONS = SimulationOptions(seed=7, end_ms=END_MS, lifecycle=Lifecycle.DEFAULT)
 # Without machine code lives must be short.
 IS_SLOW = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
 N, OLDEST = (6, 2) if IS_SLOW else (24, 90)
@@ -41,7 +43,7 @@ def _cohort(n: int, *, first: int = 0) -> Cohort:
 
 @pytest.fixture(name="program", scope="module")
 def program_fixture(modules: ModuleSet) -> Program:
-    return compile_modules(modules, texts=_cohort(1).texts())
+    return compile_modules(modules, texts=_cohort(1).texts(), lifecycle=OPTIONS.lifecycle)
 
 
 @pytest.fixture(name="whole", scope="module")
@@ -97,13 +99,22 @@ def test_a_shard_that_is_drawn_alone_is_the_same(program: Program, whole: Record
 
 
 def test_other_seeds_give_other_lives(program: Program, whole: Records) -> None:
-    other = simulate(program, _cohort(N), SimulationOptions(seed=8, end_ms=END_MS)).records()
+    other = simulate(program, _cohort(N), replace(OPTIONS, seed=8)).records()
     assert "patients" not in _differing_tables(other, whole)
     assert "encounters" in _differing_tables(other, whole)
 
 
+@pytest.mark.parametrize("lifecycle", [Lifecycle.NONE, Lifecycle.SYNTHEA])
+def test_other_lifecycles_do_not_depend_on_threads_and_chunks_either(modules: ModuleSet, lifecycle: Lifecycle) -> None:
+    options = replace(OPTIONS, lifecycle=lifecycle)
+    program = compile_modules(modules, texts=_cohort(1).texts(), lifecycle=lifecycle)
+    alone = simulate(program, _cohort(N), options, performance=PerformanceOptions(threads=1, chunk_size=1)).records()
+    together = simulate(program, _cohort(N), options, performance=PerformanceOptions(threads=2, chunk_size=7)).records()
+    assert _differing_tables(alone, together) == []
+
+
 def _stranger() -> ModuleSet:
-    """A module that shares no attribute, encounter, code or death with any other, and draws all the time."""
+    """A module that shares no encounter, code or death with any other, draws all the time and reads the lifecycle."""
     code = {"system": "SNOMED-CT", "code": "999000001", "display": "Nobody else's"}
     wait = {"kind": "EXPONENTIAL", "parameters": {"mean": 40}}
     states = {
@@ -116,7 +127,17 @@ def _stranger() -> ModuleSet:
         "Seen": {
             "type": "Observation", "category": "laboratory", "unit": "u", "codes": [code],
             "attribute": "stranger_value",
-            "direct_transition": "Wait",
+            "direct_transition": "Read",
+        },
+        "Read": {
+            "type": "DiagnosticReport", "codes": [code], "direct_transition": "Wait",
+            "observations": [
+                {"category": "laboratory", "unit": "u", "codes": [code], **read}
+                for read in (
+                    {"vital_sign": "Systolic Blood Pressure"}, {"vital_sign": "Heart Rate"}, {"vital_sign": "LDL"},
+                    {"attribute": "mi_risk"}, {"attribute": "smoker"}, {"attribute": "disabled"},
+                )
+            ],
         },
         "Wait": {"type": "Delay", "distribution": wait, "unit": "weeks", "direct_transition": "Own"},
     }  # fmt: skip

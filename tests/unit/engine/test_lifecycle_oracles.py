@@ -95,7 +95,7 @@ def _risks_of(row: Mapping[str, str]) -> dict[str, float]:
     flag = {name: value == "1" for name, value in row.items()}
     controlled, smoker, diabetes = flag["blood_pressure_controlled"], flag["smoker"], flag["diabetes"]
     cholesterol, hdl, is_black = float(row["total_cholesterol"]), float(row["hdl"]), int(row["race"] == "black")
-    has_fibrillation = False
+    fibrillates = False
     hypertrophy, disease = flag["left_ventricular_hypertrophy"], flag["coronary_heart_disease"]
     return {
         "ascvd": risks.ascvd(age, sex, is_black, systolic, cholesterol, hdl, smoker, diabetes, flag["hypertension"]),
