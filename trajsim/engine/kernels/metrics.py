@@ -13,8 +13,10 @@ OP_TERMINAL = int(Opcode.TERMINAL)
 
 @jit
 def count_visits(S, L, n, counts, days, seen, frames, ranges, targets, taken):
-    """Adds one patient. A state counts as entered when it becomes the current one, as in Synthea: the state after a
-    death is entered, though it never runs.
+    """Adds one patient.
+
+    A state counts as entered when it becomes the current one, as in Synthea: the state after a death is entered,
+    though it never runs.
 
     `counts` [states, 3]: entered, distinct frames, still there. `days` [states, 2]: time spent by those that left
     (ms), how many left. `seen` [states]: the frame that visited last. `frames` [files + 1, 4]: number of the frame,
