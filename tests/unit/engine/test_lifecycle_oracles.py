@@ -101,9 +101,7 @@ def _risks_of(row: Mapping[str, str]) -> dict[str, float]:
     return {
         "ascvd": risks.ascvd(age, sex, is_black, systolic, cholesterol, hdl, smoker, diabetes, flag["hypertension"]),
         "af": risks.atrial_fibrillation(age, sex, systolic, float(row["bmi"]), controlled),
-        "stroke": risks.stroke(
-            age, sex, systolic, controlled, smoker, hypertrophy, diabetes, disease, has_fibrillation
-        ),
+        "stroke": risks.stroke(age, sex, systolic, controlled, smoker, hypertrophy, diabetes, disease, fibrillates),
     }
 
 
