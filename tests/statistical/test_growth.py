@@ -1,8 +1,8 @@
 """Children of the lifecycle grow as the charts say.
 
 Heights follow the CDC charts exactly: whoever is at a percentile at birth stays there, so the share of children below
-the value of the chart at a percentile is that percentile. Body mass index does not: it begins with NHANES children of two
-years, who are heavier than the charts of 2000, and moves from year to year by the correlations and shifts of NHANES
+the value of the chart at a percentile is that percentile. Body mass index does not: it begins with NHANES children of
+two years, who are heavier than the charts of 2000, and moves from year to year by the correlations and shifts of NHANES
 (docs/draws.md, 10.4). It is therefore compared with a second simulation of that section, written with arrays, up to the
 75th percentile: weight management starts at the 95th. At two years that is the sample itself, each child brought from
 its own age (24 to 35 months) to 24 months at its percentile of weight.
@@ -142,10 +142,10 @@ def measured_fixture(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str
     )
     observed = records["observations"]
     sexes = np.array([sex_of[patient] for patient in observed["patient_id"].to_pylist()])
-    code = np.array(observed["code"].cast("string").to_pylist())
+    codes = np.array(observed["code"].cast("string").to_pylist())
     value = observed["numeric_value"].to_numpy()
     return {
-        (sign, s, age): value[(code == f"{sign}-{age}") & (sexes == s)]
+        (sign, s, age): value[(codes == f"{sign}-{age}") & (sexes == s)]
         for sign in ("Height", "BMI")
         for s in SEXES
         for age in AGES
