@@ -5,6 +5,7 @@ code fills millions of them. This room reads Records only, so it works on real d
 """
 
 from fhir_export.exporter import FhirExporter
+from fhir_export.layout import Layout
 from fhir_export.output import ExportReport
 
-__all__ = ["ExportReport", "FhirExporter"]
+__all__ = ["ExportReport", "FhirExporter", "Layout"]

@@ -1,11 +1,14 @@
 """The door of this room: Records in, FHIR out."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
+from fhir_export.bulk_data import write_set_files
 from fhir_export.bundle import bundles, write_bundles
 from fhir_export.ids import resource_id
-from fhir_export.ndjson import lines, write_manifest, write_ndjson
+from fhir_export.layout import Layout
+from fhir_export.ndjson import lines, write_ndjson
 from fhir_export.output import ExportReport, Pen
 from fhir_export.resources import KINDS
 from fhir_export.shard import Shard
@@ -20,9 +23,11 @@ class FhirExporter:
 
     Args:
         seed: The run's seed; ids of resources depend on it.
+        layout: How FHIR lies on disk; None: transaction bundles, one a patient, not compressed.
 
     Guarantees:
         Every reference resolves inside its bundle, and inside its NDJSON set. (tests/unit/fhir_export/test_exporter.py)
+        So it does in every piece of a bundle. (tests/unit/fhir_export/test_bundle.py)
         Ids and lines depend on seed and patient alone, not on the shard. (the same file)
         A file is whole or not there. (tests/unit/fhir_export/test_output.py)
 
@@ -31,8 +36,9 @@ class FhirExporter:
         {}
     """
 
-    def __init__(self, *, seed: int) -> None:
+    def __init__(self, *, seed: int, layout: Layout | None = None) -> None:
         self._seed = seed
+        self._layout = layout or Layout()
         self._templates = Templates()
         self._texts = Texts()
         self._threads = threading.local()
@@ -47,7 +53,7 @@ class FhirExporter:
         return Shard(records, KINDS, seed=self._seed, templates=self._templates, texts=self._texts)
 
     def write_bundles(self, records: Records, directory: Path) -> ExportReport:
-        """Writes one transaction bundle a patient, ``<patient's UUID>.json``.
+        """Writes one bundle a patient, ``<patient's UUID>.json``, or its pieces, ``<patient's UUID>-001.json`` ...
 
         Args:
             records: The patients; all in memory at once.
@@ -59,9 +65,9 @@ class FhirExporter:
         Raises:
             SchemaError: Records break a rule of their schema (unknown patient, key without a row, unknown class).
             ConfigError: A code system, race or ethnicity that trajsim does not know.
-            ExportError: A file cannot be written.
+            ExportError: A file cannot be written, or a resource and what it refers to do not fit into a piece.
         """
-        return write_bundles(self._shard(records), self._pen(), directory)
+        return write_bundles(self._shard(records), self._pen(), directory, self._layout)
 
     def write_ndjson(self, records: Records, directory: Path, *, shard: int) -> ExportReport:
         """Writes ``<Type>-<shard>.ndjson`` for every type that occurs.
@@ -79,32 +85,36 @@ class FhirExporter:
             ConfigError: A code system, race or ethnicity that trajsim does not know.
             ExportError: A file cannot be written.
         """
-        return write_ndjson(self._shard(records), self._pen(), directory, number=shard)
+        return write_ndjson(self._shard(records), self._pen(), directory, self._layout, number=shard)
 
-    def finish_ndjson(self, directory: Path, *, end_us: int) -> Path:
-        """Writes the Bulk Data manifest once all shards are there.
+    def finish_ndjson(self, directory: Path, *, end_us: int) -> ExportReport:
+        """Writes the Group, the Bulk Data manifest and the Parameters for ``$import`` once all shards are there.
 
         Args:
             directory: Folder of the NDJSON files.
             end_us: End of the run, microseconds since 1970-01-01 UTC.
 
         Returns:
-            The manifest.
+            What was written.
+
+        Raises:
+            ExportError: A file cannot be written.
         """
-        return write_manifest(directory, end_us=end_us)
+        return write_set_files(directory, self._layout, seed=self._seed, end_us=end_us)
 
     def ndjson_bytes(self, records: Records) -> dict[str, bytes]:
         """The lines of every type that occurs."""
         return {kind: b"".join(map(bytes, chunks)) for kind, chunks in lines(self._shard(records), self._pen())}
 
     def bundle_bytes(self, records: Records, patient_id: int) -> bytes:
-        """The bundle of one patient.
+        """The bundle of one patient, whole and not compressed.
 
         Raises:
             SchemaError: There is no such patient.
         """
         alone = records.patient(patient_id)
-        ((_, chunks),) = bundles(self._shard(alone), self._pen())
+        layout = replace(self._layout, bundle_size=0)
+        ((_, chunks),) = bundles(self._shard(alone), self._pen(), layout)
         return b"".join(map(bytes, chunks))
 
     def patient_resource_id(self, patient_id: int) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fhir_export import writer
+from fhir_export.compress import SUFFIXES, compressed
 from fhir_export.shard import Integers
 from trajsim.errors import ExportError
 
@@ -50,7 +51,7 @@ class Pen:
         Args:
             packed: `Shard.packed`.
             ranges: [m, 2] row numbers.
-            variant: 0 for lines, 1 for entries of a bundle.
+            variant: The form of the templates, a `Variant`.
             separator: One byte between two resources, or none.
 
         Yields:
@@ -75,10 +76,15 @@ class WholeFiles(AbstractContextManager["WholeFiles"]):
     """Files that appear under their names together, when all of them are complete; after an error none does.
 
     They are written beside their place under a hidden name and renamed at the end.
+
+    Args:
+        directory: Where to; made if it is not there.
+        compress: How their content is compressed, which their names then say.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, compress: str | None = None) -> None:
         self.directory = directory
+        self.compress = compress
         self._parts: dict[Path, Path] = {}
         self.n_bytes = 0
         try:
@@ -86,15 +92,24 @@ class WholeFiles(AbstractContextManager["WholeFiles"]):
         except OSError as error:
             raise _export_error(directory, error) from error
 
-    def write(self, name: str, chunks: Iterator[memoryview | bytes]) -> None:
-        """Writes one file."""
+    def write(self, name: str, chunks: Iterator[memoryview | bytes], *, is_plain: bool = False) -> None:
+        """Writes one file.
+
+        Args:
+            name: Its name, without what compression adds.
+            chunks: Its content.
+            is_plain: Whether it stays uncompressed whatever the others are.
+        """
+        method = None if is_plain else self.compress
+        if method is not None:
+            name += SUFFIXES[method]
         path = self.directory / name
         part = self.directory / f".{name}.part"
         self._parts[path] = part
         try:
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
             try:
-                for chunk in chunks:
+                for chunk in compressed(chunks, method):
                     self._write_all(descriptor, memoryview(chunk))
             finally:
                 os.close(descriptor)

@@ -20,6 +20,7 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
+from fhir_export.layout import Variant
 from fhir_export.writer import SlotKind
 
 Json = dict[str, Any]
@@ -193,7 +194,7 @@ class Family:
 
 
 class Templates:
-    """The cut shapes. Each has two forms: a line of NDJSON (even number) and an entry of a transaction (odd number)."""
+    """The cut shapes. Each has a number and, counted from there, as many forms as there are in `Variant`."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, int], int] = {}
@@ -214,13 +215,13 @@ class Templates:
             model = family.model.model_validate(content)
             document = orjson.loads(model.model_dump_json())
             number = len(self._first_step)
-            for as_entry in (False, True):
-                parts = list(_parts(document, as_entry=as_entry))
+            for variant in Variant:
+                parts = list(_parts(document, by_urn=variant in (Variant.POST, Variant.COLLECTED)))
                 found = Counter(part for part in parts if isinstance(part, Slot))
                 if found != slots.planted:
                     msg = f"{family.name}: lost {slots.planted - found}, found {found - slots.planted}"
                     raise AssertionError(msg)
-                self._append(_framed(parts, family, as_entry=as_entry))
+                self._append(_framed(parts, family, variant))
             self._numbers[family.name, code] = number
             self._packed = None
             return number
@@ -264,22 +265,30 @@ class Templates:
         self._steps.append((start, len(self._constants) - start, int(SlotKind.END), 0, 0))
 
 
-def _framed(parts: list[bytes | Slot], family: Family, *, as_entry: bool) -> Iterator[bytes | Slot]:
+def _framed(parts: list[bytes | Slot], family: Family, variant: Variant) -> Iterator[bytes | Slot]:
     """What stands around a resource in its layout."""
     if not family.is_resource:
         yield from parts
-    elif as_entry:
-        yield b'{"fullUrl":"urn:uuid:'
-        yield Slot(SlotKind.ID, OWN)
-        yield b'","resource":'
-        yield from parts
-        yield b',"request":{"method":"POST","url":"' + family.name.encode() + b'"}}'
-    else:
+        return
+    if variant == Variant.LINE:
         yield from parts
         yield b"\n"
+        return
+    yield b'{"fullUrl":"urn:uuid:'
+    yield Slot(SlotKind.ID, OWN)
+    yield b'","resource":'
+    yield from parts
+    name = family.name.encode()
+    if variant == Variant.POST:
+        yield b',"request":{"method":"POST","url":"' + name + b'"}'
+    elif variant == Variant.PUT:
+        yield b',"request":{"method":"PUT","url":"' + name + b"/"
+        yield Slot(SlotKind.ID, OWN)
+        yield b'"}'
+    yield b"}"
 
 
-def _parts(node: Any, *, as_entry: bool, key: str = "") -> Iterator[bytes | Slot]:  # noqa: ANN401 - any JSON
+def _parts(node: Any, *, by_urn: bool, key: str = "") -> Iterator[bytes | Slot]:  # noqa: ANN401 - any JSON
     """Takes JSON apart at its sentinels."""
     if isinstance(node, dict):
         slot = _replacement(node)
@@ -293,15 +302,15 @@ def _parts(node: Any, *, as_entry: bool, key: str = "") -> Iterator[bytes | Slot
                 yield Slot(SlotKind.TEXT, int(token[2]) - 1)
                 continue
             yield orjson.dumps(name) + b":"
-            yield from _parts(value, as_entry=as_entry, key=name)
+            yield from _parts(value, by_urn=by_urn, key=name)
         yield b"}"
     elif isinstance(node, list):
         for index, value in enumerate(node):
             yield b"," if index else b"["
-            yield from _parts(value, as_entry=as_entry)
+            yield from _parts(value, by_urn=by_urn)
         yield b"]"
     elif isinstance(node, str):
-        if as_entry and key == "reference":
+        if by_urn and key == "reference":
             node = re.sub(r"^\w+/", "urn:uuid:", node)
         yield b'"'
         yield from _text_parts(node)

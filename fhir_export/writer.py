@@ -501,7 +501,7 @@ def write_rows(  # type: ignore[no-untyped-def]
     Args:
         ranges: [m, 2] int64, rows from ... to.
         state: [4] int64, where to go on: range, row, position in `out`, resources written. Updated.
-        variant: 0: one resource a line; 1: entries of a transaction bundle. Added to every template number.
+        variant: The form of the templates (`fhir_export.layout.Variant`). Added to every template number.
         separator: Byte between two resources; 0: none.
         at_row: [rows] int64, first cell of each row.
         cells: [...] int64.
@@ -509,7 +509,7 @@ def write_rows(  # type: ignore[no-untyped-def]
         children: [...] int64, rows, grouped by the row that lists them.
         ids: [36 rows] uint8.
         offsets: [patients] int64, minutes from UTC.
-        first_step: [2 templates] int32.
+        first_step: [forms * templates] int32.
         steps: [..., 5] int32.
         constants: [...] uint8.
         pool: [...] uint8, lasting texts.

@@ -86,7 +86,8 @@ def write_set_files(formats: Sequence[str], root: Path, *, seed: int, end_ms: in
         return []
     from fhir_export import FhirExporter
 
-    return [FhirExporter(seed=seed).finish_ndjson(root / "fhir-ndjson", end_us=us_from_ms(end_ms))]
+    report = FhirExporter(seed=seed).finish_ndjson(root / "fhir-ndjson", end_us=us_from_ms(end_ms))
+    return list(report.files)
 
 
 def _csv_path(kind: str) -> str:

@@ -8,6 +8,7 @@ from fhir.resources.R4B.observation import Observation
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fhir_export.layout import Variant
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots, Templates, Texts
 
 
@@ -32,7 +33,7 @@ def _observation(shape: Shape, slot: Slots) -> Json:
     return content
 
 
-def test_shapes_are_built_once_and_cut_in_two_forms() -> None:
+def test_shapes_are_built_once_and_cut_in_every_form() -> None:
     built = []
 
     def build(shape: Shape, slot: Slots) -> Json:
@@ -42,14 +43,15 @@ def test_shapes_are_built_once_and_cut_in_two_forms() -> None:
     family = Family("Observation", Observation, ShapeSpace(subject=2), build)
     templates = Templates()
     numbers = templates.select(family, np.array([1, 0, 1]))
-    assert numbers.tolist() == [2, 0, 2]
-    assert templates.select(family, np.array([1])).tolist() == [2]
+    assert numbers.tolist() == [4, 0, 4]
+    assert templates.select(family, np.array([1])).tolist() == [4]
     assert built == [{"subject": 0}, {"subject": 1}]
     first_step, _, constants = templates.packed()
-    assert len(first_step) == 4
+    assert len(first_step) == 2 * len(Variant)
     text = constants.tobytes()
     assert b'"reference":"Patient/' in text
     assert b'"reference":"urn:uuid:' in text
+    assert b'"request":{"method":"PUT","url":"Observation/' in text
     assert b'const\\"ant' in text
     assert b"slot-" not in text
 
