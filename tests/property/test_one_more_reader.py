@@ -19,6 +19,7 @@ from trajsim.testing.strategies import Scenario, load, scenarios
 
 _CODE = {"system": "LOINC", "code": "reader", "display": "reader"}
 _SEEN = {"category": "laboratory", "unit": "u", "codes": [_CODE]}
+STEP_BUDGET = 2_000  # the reader passes three states a week, also where a step is a year
 EXAMPLES = 50 if settings().max_examples < 1_000 else 1_000
 
 
@@ -66,7 +67,7 @@ def _life(scenario: Scenario, row: int, reader: dict[str, Json] | None, key: str
         files[key] = {"name": "Reader", "states": reader}
     modules = load(files, scenario.table_files)
     catalogue = Catalogue(modules, extra_strings=scenario.cohort.texts())
-    options = scenario.options
+    options = replace(scenario.options, step_budget=STEP_BUDGET)
     program = compile_modules(modules, catalogue=catalogue, lifecycle=options.lifecycle)
     life = life_or_fault(
         lambda: simulate_life(modules, catalogue, scenario.cohort, row, options, history=True, program=program)
