@@ -301,12 +301,13 @@ def compare_stopped(tally: Tally, reference: Reference) -> Iterator[Comparison]:
             if group is None or entries < LEAST_EVENTS or n < LEAST_EVENTS:
                 continue
             chosen = tally.code == numbers[kind, code]
-            every = np.bincount(tally.person[chosen], tally.count[chosen], minlength=tally.n_persons)
+            every = np.bincount(tally.person[chosen], tally.count[chosen], tally.n_persons).astype(np.float64)
             ended = np.bincount(tally.open_days.person[tally.open_days.group == group], minlength=tally.n_persons)
+            widening = _share_widening(every, ended.astype(np.float64), weights.get((kind, code), 1.0))
             yield compare_shares(
                 "codes", "share stopped", key_of((kind, "", code)), labels.get((kind, "", code), ""),
                 (int(ended.sum()), entries), (int(n_stopped), int(n)), is_gated=False,
-                widening=_share_widening(every.astype(np.float64), ended.astype(np.float64), weights.get((kind, code), 1.0)),
+                widening=widening,
             )  # fmt: skip
 
 
