@@ -274,6 +274,8 @@ def _summarize(result: "Parity", out: Path) -> None:
         found = f"{100 * gate.value:.1f} %" if gate.is_minimum else f"{gate.value:.0f}"
         limit = f"at least {100 * gate.limit:.1f} %" if gate.is_minimum else f"at most {gate.limit:.0f}"
         ceiling = "" if gate.ceiling is None else f", the reference's own halves {100 * gate.ceiling:.1f} %"
+        if gate.by_chance is not None:
+            ceiling += f", 99 of 100 random splits {100 * gate.by_chance:.1f} % or more"
         mark = "kept" if gate.is_kept else "NOT KEPT"
         show(f"{gate.name}: {found} of {gate.n:,} ({limit}{ceiling}): {mark}" if gate.is_minimum
              else f"{gate.name}: {found} of {gate.n:,} ({limit}): {mark}")  # fmt: skip

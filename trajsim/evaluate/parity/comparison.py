@@ -84,12 +84,12 @@ def compare(
         *compare_insurance(ours.insurance, reference["payer_ownership_years"]),
     ]
     comparisons = adjusted(found)
-    kinds = agreement_by_kind(comparisons, influence, table.codes, ours, reference, seed=seed)
+    kinds, by_chance = agreement_by_kind(comparisons, influence, table.codes, ours, reference, seed=seed)
     return Parity(
         about={**about, **_sizes(ours, reference), "decimals_of_values": values.decimals_of(reference)},
         comparisons=comparisons,
         kinds=kinds,
-        gates=[*_code_gates(comparisons, kinds), *_state_gates(comparisons), _median_gate(comparisons)],
+        gates=[*_code_gates(comparisons, kinds, by_chance), *_state_gates(comparisons), _median_gate(comparisons)],
         writers=_writers(ours),
         not_compared=[*NOT_COMPARED, *left_out_rows(), *_uncounted(states, reference)],
         curves=_curves(table),
@@ -131,8 +131,12 @@ def _number(each: Comparison, name: str) -> float:
 def agreement_by_kind(
     comparisons: Sequence[Comparison], influence: Floats, codes: Sequence[tuple[str, str, str]], ours: Tally,
     reference: Reference, *, seed: int,
-) -> list[KindAgreement]:  # fmt: skip
-    """Codes within 2 SE, kind by kind, beside what chance allows and what the reference's halves reach."""
+) -> tuple[list[KindAgreement], float]:  # fmt: skip
+    """Codes within 2 SE, kind by kind, beside what chance allows and what the reference's halves reach.
+
+    Returns:
+        The kinds, and the share of all codes within 2 SE that 99 of 100 random splits reach.
+    """
     z: dict[str, dict[tuple[str, str, str], float]] = defaultdict(dict)
     for each in comparisons:
         if each.measure == "events per person-year" and each.z is not None:
@@ -143,7 +147,8 @@ def agreement_by_kind(
     known = {code for code, n in zip(ours.codes, n_events.tolist(), strict=True) if n >= rates.LEAST_EVENTS}
     rows = [row for row, code in enumerate(codes) if code in known and code in z.get(code[0], {})]
     null = shares_outside(influence[rows], [codes[row][0] for row in rows], share_ours=share, seed=seed)
-    return [_kind_agreement(kind, found, known, null.get(kind), reference) for kind, found in sorted(z.items())]
+    kinds = [_kind_agreement(kind, found, known, null.get(kind), reference) for kind, found in sorted(z.items())]
+    return kinds, 1.0 - float(np.quantile(null[""], CHANCE))
 
 
 def _kind_agreement(
@@ -163,7 +168,7 @@ def _kind_agreement(
     )
 
 
-def _code_gates(comparisons: Sequence[Comparison], kinds: Sequence[KindAgreement]) -> list[Gate]:
+def _code_gates(comparisons: Sequence[Comparison], kinds: Sequence[KindAgreement], by_chance: float) -> list[Gate]:
     found = [each for each in comparisons if each.measure == "events per person-year" and each.z is not None]
     inside = sum(abs(each.z or 0.0) <= OUTSIDE for each in found)
     known = [kind for kind in kinds if kind.ceiling is not None]
@@ -181,6 +186,7 @@ def _code_gates(comparisons: Sequence[Comparison], kinds: Sequence[KindAgreement
             is_minimum=True,
             n=len(found),
             ceiling=ceiling,
+            by_chance=by_chance,
         ),
         Gate(
             name="kinds beyond chance",

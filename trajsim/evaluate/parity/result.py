@@ -73,6 +73,7 @@ class Gate:
         is_minimum: Whether the limit is the least (else the most).
         n: Comparisons behind it.
         ceiling: What the reference's own halves reach; None if unknown.
+        by_chance: What 99 of 100 random splits of our own persons reach or exceed; None where that was not tried.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Gate:
     is_minimum: bool
     n: int
     ceiling: float | None = None
+    by_chance: float | None = None
 
     @property
     def is_kept(self) -> bool:
@@ -100,6 +102,7 @@ class Gate:
             "is_minimum": self.is_minimum,
             "n": self.n,
             "ceiling": None if self.ceiling is None else rounded(self.ceiling),
+            "by_chance": None if self.by_chance is None else rounded(self.by_chance),
             "is_kept": self.is_kept,
         }
 
