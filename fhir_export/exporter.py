@@ -8,8 +8,9 @@ from fhir_export.bulk_data import write_set_files
 from fhir_export.bundle import bundles, write_bundles
 from fhir_export.ids import resource_id
 from fhir_export.layout import Layout
-from fhir_export.ndjson import lines, write_ndjson
+from fhir_export.ndjson import drop_repeated, lines, write_ndjson
 from fhir_export.output import ExportReport, Pen
+from fhir_export.profiles import DEFAULT_US_CORE, require_us_core
 from fhir_export.resources import KINDS
 from fhir_export.shard import Shard
 from fhir_export.templates import Templates, Texts
@@ -24,6 +25,10 @@ class FhirExporter:
     Args:
         seed: The run's seed; ids of resources depend on it.
         layout: How FHIR lies on disk; None: transaction bundles, one a patient, not compressed.
+        us_core: Version of US Core whose profiles resources claim, one of `US_CORE_VERSIONS`; ``none``: no profile.
+
+    Raises:
+        ConfigError: There is no such version.
 
     Guarantees:
         Every reference resolves inside its bundle, and inside its NDJSON set. (tests/unit/fhir_export/test_exporter.py)
@@ -36,10 +41,11 @@ class FhirExporter:
         {}
     """
 
-    def __init__(self, *, seed: int, layout: Layout | None = None) -> None:
+    def __init__(self, *, seed: int, layout: Layout | None = None, us_core: str = DEFAULT_US_CORE) -> None:
+        require_us_core(us_core)
         self._seed = seed
         self._layout = layout or Layout()
-        self._templates = Templates()
+        self._templates = Templates(us_core)
         self._texts = Texts()
         self._threads = threading.local()
 
@@ -90,6 +96,8 @@ class FhirExporter:
     def finish_ndjson(self, directory: Path, *, end_us: int) -> ExportReport:
         """Writes the Group, the Bulk Data manifest and the Parameters for ``$import`` once all shards are there.
 
+        What shards have in common (sites, clinicians, payers) is left in one file only.
+
         Args:
             directory: Folder of the NDJSON files.
             end_us: End of the run, microseconds since 1970-01-01 UTC.
@@ -100,6 +108,7 @@ class FhirExporter:
         Raises:
             ExportError: A file cannot be written.
         """
+        drop_repeated(directory)
         return write_set_files(directory, self._layout, seed=self._seed, end_us=end_us)
 
     def ndjson_bytes(self, records: Records) -> dict[str, bytes]:

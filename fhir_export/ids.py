@@ -16,6 +16,7 @@ from trajsim.streams.ints import philox4x32
 ID_XOR = 0xD1B54A32D192ED03
 PATIENT_KEY = 2**64 - 1  # row key of the patient itself
 GROUP_KEY = 2**64 - 2  # row key, and patient, of the Group of a run
+SHARED_PATIENT = 2**64 - 1  # patient of what patients share: payers, sites, clinicians
 
 # What has no row of its own is derived from the row it belongs to: row key XOR a constant. The images of a series also
 # XOR their position times an odd constant: ordinals of neighbouring rows differ in low bits, so a bare position would

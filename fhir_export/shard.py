@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fhir_export import writer
 from fhir_export.columns import Columns, Encoded, combined
-from fhir_export.ids import PATIENT_KEY, id_key
+from fhir_export.ids import PATIENT_KEY, SHARED_PATIENT, id_key
 from fhir_export.templates import Family, Templates, Texts
 from fhir_export.us_states import offset_minutes
 from trajsim.errors import SchemaError
@@ -31,7 +31,11 @@ Integers = NDArray[np.int64]
 
 @dataclass(eq=False)
 class Section:
-    """Rows of one kind: where they stand, whose they are, where each patient's begin and stop; then their cells."""
+    """Rows of one kind: where they stand, whose they are, where each patient's begin and stop; then their cells.
+
+    Rows of a shared section stand for resources that other patients have as well: each patient has a row of its own,
+    but the ids depend on the row keys alone, and a set of lines holds each once.
+    """
 
     name: str
     resource_type: str | None
@@ -41,6 +45,7 @@ class Section:
     keys: NDArray[np.uint64]
     starts: Integers
     stops: Integers
+    is_shared: bool = False
     cells: Integers = field(default_factory=lambda: np.zeros((0, 0), np.int64))
 
     @property
@@ -84,6 +89,7 @@ class Shard:
         self.texts = texts
         self.local = Texts()
         self.sections: dict[str, Section] = {}
+        self.lookups: dict[str, Integers] = {}  # what one kind plans and others need
         self._columns: dict[str, Columns] = {}
         self._key = id_key(seed)
         self._children: list[Integers] = []
@@ -128,6 +134,8 @@ class Shard:
         width: int,
         row_patients: NDArray[np.uint64],
         keys: NDArray[np.uint64],
+        *,
+        is_shared: bool = False,
     ) -> Section:
         """A section of rows.
 
@@ -137,6 +145,7 @@ class Shard:
             width: Cells of a row.
             row_patients: [n] patient ids, contiguous by patient.
             keys: [n] row keys.
+            is_shared: Whether the rows stand for resources that other patients have as well.
 
         Raises:
             SchemaError: A row's patient is unknown, or a patient's rows are not contiguous.
@@ -151,7 +160,7 @@ class Shard:
                 f"places, expected known patients with contiguous rows ({len(keys)} rows)"
             )
             raise SchemaError(msg)
-        section = Section(name, resource_type, self._n_rows, width, patient, keys, starts, stops)
+        section = Section(name, resource_type, self._n_rows, width, patient, keys, starts, stops, is_shared)
         self.sections[name] = section
         self._n_rows += section.n_rows
         return section
@@ -172,7 +181,10 @@ class Shard:
         low, high = (np.uint64(word) for word in self._key)
         for section in self.sections.values():
             out = ids[section.base * writer.ID_LENGTH : (section.base + section.n_rows) * writer.ID_LENGTH]
-            writer.fill_ids(section.keys, self.patient_ids[section.patient], low, high, out)
+            owners = self.patient_ids[section.patient]
+            if section.is_shared:
+                owners = np.full(section.n_rows, SHARED_PATIENT, np.uint64)
+            writer.fill_ids(section.keys, owners, low, high, out)
         return ids
 
     def words(self, section: Section, xor: int) -> NDArray[np.uint64]:
@@ -347,6 +359,13 @@ class Shard:
         """The id of a row."""
         at = row * writer.ID_LENGTH
         return self.ids[at : at + writer.ID_LENGTH].tobytes().decode()
+
+    def line_rows(self, section: Section) -> Integers:
+        """Ranges of rows that become lines: all, but of a shared section each resource once."""
+        if not section.is_shared:
+            return np.array([[section.base, section.base + section.n_rows]], np.int64)
+        first = np.sort(np.unique(section.keys, return_index=True)[1]) + section.base
+        return np.stack([first, first + 1], axis=1)
 
     def resource_sections(self) -> list[Section]:
         """Sections whose rows stand alone, in the order in which a bundle holds them."""

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from fhir_export.layout import Variant
+from fhir_export.profiles import DEFAULT_US_CORE, NO_US_CORE, profile_uris
 from fhir_export.writer import SlotKind
 
 Json = dict[str, Any]
@@ -77,6 +78,16 @@ class Slots:
     def _token(self, letter: str, column: int, extra: int = 0) -> str:
         self._plant(_KINDS[letter], column, extra - 1 if letter == "L" else extra)
         return f"slot-{letter}-{column + 1}-{extra}"
+
+    @property
+    def has_us_core(self) -> bool:
+        """Whether resources say what only US Core wants."""
+        return self._templates.us_core != NO_US_CORE
+
+    def meta(self, *profiles: str) -> Json:
+        """The label of every resource, and the US Core profiles that it claims, by their short names."""
+        claimed = profile_uris(self._templates.us_core, profiles)
+        return {"profile": claimed, **META} if claimed else META
 
     def id(self, column: int = OWN) -> str:
         """The UUID of the row that a cell names."""
@@ -184,6 +195,7 @@ class Family:
         space: The shapes.
         build: Makes the content of a shape, sentinels included.
         is_resource: Whether it stands alone (a line, an entry) or inside another resource.
+        is_shared: Whether several patients refer to it, so that it keeps its id on a server (PUT in a transaction).
     """
 
     name: str
@@ -191,12 +203,14 @@ class Family:
     space: ShapeSpace
     build: Callable[[Shape, Slots], Json]
     is_resource: bool = True
+    is_shared: bool = False
 
 
 class Templates:
     """The cut shapes. Each has a number and, counted from there, as many forms as there are in `Variant`."""
 
-    def __init__(self) -> None:
+    def __init__(self, us_core: str = DEFAULT_US_CORE) -> None:
+        self.us_core = us_core
         self._numbers: dict[tuple[str, int], int] = {}
         self._constants = bytearray()
         self._steps: list[tuple[int, int, int, int, int]] = []
@@ -279,9 +293,9 @@ def _framed(parts: list[bytes | Slot], family: Family, variant: Variant) -> Iter
     yield b'","resource":'
     yield from parts
     name = family.name.encode()
-    if variant == Variant.POST:
+    if variant == Variant.POST and not family.is_shared:
         yield b',"request":{"method":"POST","url":"' + name + b'"}'
-    elif variant == Variant.PUT:
+    elif variant in (Variant.POST, Variant.PUT):
         yield b',"request":{"method":"PUT","url":"' + name + b"/"
         yield Slot(SlotKind.ID, OWN)
         yield b'"}'

@@ -8,6 +8,7 @@ from fhir_export.resources import (
     allergy_intolerance,
     care_plan,
     condition,
+    coverage,
     device,
     diagnostic_report,
     encounter,
@@ -15,7 +16,9 @@ from fhir_export.resources import (
     immunization,
     medication_request,
     observation,
+    organization,
     patient,
+    practitioner,
     procedure,
     supply_delivery,
 )
@@ -24,6 +27,9 @@ from fhir_export.shard import Kind
 KINDS: tuple[Kind, ...] = (
     patient.KIND,
     encounter.KIND,
+    coverage.KIND,
+    organization.KIND,
+    practitioner.KIND,
     condition.KIND,
     allergy_intolerance.KIND,
     medication_request.KIND,

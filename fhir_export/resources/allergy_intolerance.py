@@ -3,9 +3,10 @@
 import numpy as np
 from fhir.resources.R4B.allergyintolerance import AllergyIntolerance
 
+from fhir_export.care import practitioners
 from fhir_export.concepts import concept, has_severe, reactions
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.writer import NO_TIME
 
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
@@ -13,14 +14,14 @@ _VERIFICATION = "http://terminology.hl7.org/CodeSystem/allergyintolerance-verifi
 _TYPES = (None, "allergy", "intolerance")
 _CATEGORIES = (None, "food", "medication", "environment", "biologic")
 
-_TIME, _ENCOUNTER, _CODE, _REACTIONS, _WIDTH = range(2, 7)
+_TIME, _ENCOUNTER, _CODE, _REACTIONS, _RECORDER, _WIDTH = range(2, 8)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
     status = "resolved" if shape["stop"] else "active"
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta("us-core-allergyintolerance"),
         "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": status}]},
         "verificationStatus": {"coding": [{"system": _VERIFICATION, "code": "confirmed"}]},
         "criticality": "high" if shape["severe"] else "low",
@@ -28,6 +29,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "patient": slot.reference("Patient", PATIENT),
         "onsetDateTime": slot.date_time(_TIME),
         "recordedDate": slot.date_time(_TIME),
+        "recorder": slot.reference("Practitioner", _RECORDER),
     }
     if shape["type"]:
         content["type"] = _TYPES[shape["type"]]
@@ -54,6 +56,7 @@ def _fill(shard: Shard) -> None:
     cells[:, _TIME] = columns.times("time")
     cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
     cells[:, _CODE] = shard.codes("allergies", ["system", "code", "display", "more_codes"], concept)
+    cells[:, _RECORDER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     listed = columns.text("reactions")
     said = np.array([value not in {None, "[]", ""} for value in listed.values])[listed.indices]
     severe = np.array([has_severe(value) for value in listed.values])[listed.indices]

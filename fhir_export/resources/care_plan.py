@@ -6,7 +6,7 @@ from fhir.resources.R4B.careplan import CarePlan
 from fhir_export.concepts import activities, concept, narrative
 from fhir_export.reasons import reasons
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.writer import NO_TIME
 
 _ASSESS_PLAN = {"system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-category", "code": "assess-plan"}
@@ -19,7 +19,7 @@ _TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _ACTIVITIES, _NARRATIVE, _WIDTH = 
 def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta("us-core-careplan"),
         "text": slot.element(_NARRATIVE, status="generated", div=_DIV),
         "status": _STATUSES[shape["status"]],
         "intent": "order",

@@ -1,36 +1,50 @@
-"""Condition: one resource a row of `conditions`."""
+"""Condition: one resource a row of `conditions`, and another for what stays: an item of the problem list.
 
+An encounter diagnosis says that somebody found it then, an item of the problem list that it is to be kept in mind. What
+is open at the end or lasted half a year is such an item; so is what no encounter found.
+"""
+
+import numpy as np
 from fhir.resources.R4B.condition import Condition
+from numpy.typing import NDArray
 
+from fhir_export.care import practitioners
 from fhir_export.concepts import concept
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.writer import NO_TIME
 
+PROBLEMS = "problems"
+
+_PROBLEM_XOR = 0x94D049BB133111EB
+_CHRONIC_US = 182 * 86_400_000_000
 _CLINICAL = "http://terminology.hl7.org/CodeSystem/condition-clinical"
 _VERIFICATION = "http://terminology.hl7.org/CodeSystem/condition-ver-status"
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/condition-category"
+_ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
+_CATEGORIES = (("encounter-diagnosis", "Encounter Diagnosis"), ("problem-list-item", "Problem List Item"))
+_PROFILES = ("us-core-condition-encounter-diagnosis", "us-core-condition-problems-health-concerns")
 
-_TIME, _STOP, _ENCOUNTER, _CODE, _WIDTH = range(2, 7)
+_TIME, _STOP, _ENCOUNTER, _CODE, _RECORDER, _WIDTH = range(2, 8)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
     status = "resolved" if shape["stop"] else "active"
-    if shape["encounter"]:
-        category = {"system": _CATEGORY, "code": "encounter-diagnosis", "display": "Encounter Diagnosis"}
-    else:
-        category = {"system": _CATEGORY, "code": "problem-list-item", "display": "Problem List Item"}
+    code, display = _CATEGORIES[shape["problem"]]
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta(_PROFILES[shape["problem"]]),
         "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": status}]},
         "verificationStatus": {"coding": [{"system": _VERIFICATION, "code": "confirmed"}]},
-        "category": [{"coding": [category]}],
+        "category": [{"coding": [{"system": _CATEGORY, "code": code, "display": display}]}],
         "code": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
         "onsetDateTime": slot.date_time(_TIME),
         "recordedDate": slot.date_time(_TIME),
+        "recorder": slot.reference("Practitioner", _RECORDER),
     }
+    if shape["problem"]:
+        content["extension"] = [{"url": _ASSERTED, "valueDateTime": slot.date_time(_TIME)}]
     if shape["encounter"]:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
     if shape["stop"]:
@@ -38,17 +52,37 @@ def _build(shape: Shape, slot: Slots) -> Json:
     return content
 
 
-FAMILY = Family("Condition", Condition, ShapeSpace(encounter=2, stop=2), _build)
+FAMILY = Family("Condition", Condition, ShapeSpace(encounter=2, stop=2, problem=2), _build)
+
+
+def _is_problem(shard: Shard) -> NDArray[np.bool_]:
+    """Rows that an encounter found and that stay."""
+    columns = shard.columns("conditions")
+    start, stop = columns.times("time"), columns.times("stop")
+    return np.asarray((columns.keys("encounter_key") != 0) & ((stop == NO_TIME) | (stop - start >= _CHRONIC_US)))
+
+
+def _plan(shard: Shard) -> None:
+    shard.add_table(KIND)
+    columns, stays = shard.columns("conditions"), _is_problem(shard)
+    patients, keys = columns.keys("patient_id")[stays], columns.keys("row_key")[stays]
+    shard.add(PROBLEMS, "Condition", _WIDTH, patients, keys ^ np.uint64(_PROBLEM_XOR))
 
 
 def _fill(shard: Shard) -> None:
-    section = shard.sections["conditions"]
+    section, problems = shard.sections["conditions"], shard.sections[PROBLEMS]
     columns, cells = shard.columns("conditions"), section.cells
     cells[:, _TIME] = columns.times("time")
     cells[:, _STOP] = columns.times("stop")
     cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
     cells[:, _CODE] = shard.codes("conditions", ["system", "code", "display", "more_codes"], concept)
-    shard.set_templates(section, FAMILY, encounter=cells[:, _ENCOUNTER] != NONE, stop=cells[:, _STOP] != NO_TIME)
+    cells[:, _RECORDER] = practitioners(shard, section, cells[:, _ENCOUNTER])
+    problems.cells[:, _TIME:] = cells[_is_problem(shard), _TIME:]
+    has_encounter = cells[:, _ENCOUNTER] != NONE
+    shard.set_templates(
+        section, FAMILY, encounter=has_encounter, stop=cells[:, _STOP] != NO_TIME, problem=~has_encounter
+    )
+    shard.set_templates(problems, FAMILY, encounter=1, stop=problems.cells[:, _STOP] != NO_TIME, problem=1)
 
 
-KIND = Kind("Condition", "conditions", _WIDTH, _fill)
+KIND = Kind("Condition", "conditions", _WIDTH, _fill, _plan)

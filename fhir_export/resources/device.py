@@ -6,7 +6,7 @@ from fhir.resources.R4B.device import Device
 from fhir_export.concepts import concept
 from fhir_export.ids import DEVICE_LABEL_XOR
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Section, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.writer import NO_TIME
 
 _DAY_US = 86_400_000_000
@@ -30,7 +30,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
     )
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta("us-core-implantable-device"),
         "udiCarrier": [{"deviceIdentifier": identifier(), "carrierHRF": label}],
         "status": "inactive" if shape["stop"] else "active",
         "distinctIdentifier": identifier(),

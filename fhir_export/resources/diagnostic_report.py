@@ -4,13 +4,14 @@ import numpy as np
 from fhir.resources.R4B.diagnosticreport import DiagnosticReport
 from fhir.resources.R4B.reference import Reference
 
+from fhir_export.care import organizations, practitioners
 from fhir_export.concepts import concept
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
 from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
 
 _LABORATORY = {"system": "http://terminology.hl7.org/CodeSystem/v2-0074", "code": "LAB", "display": "Laboratory"}
 
-_TIME, _ENCOUNTER, _CODE, _RESULTS, _N_RESULTS, _WIDTH = range(2, 8)
+_TIME, _ENCOUNTER, _CODE, _RESULTS, _N_RESULTS, _PERFORMER, _SITE, _WIDTH = range(2, 10)
 
 
 def _build_result(shape: Shape, slot: Slots) -> Json:  # noqa: ARG001 - there is one shape
@@ -23,12 +24,13 @@ RESULT = Family("DiagnosticReport.result", Reference, ShapeSpace(only=1), _build
 def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta("us-core-diagnosticreport-lab") if shape["laboratory"] else META,
         "status": "final",
         "code": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
         "effectiveDateTime": slot.date_time(_TIME),
         "issued": slot.date_time(_TIME),
+        "performer": [slot.reference("Organization", _SITE), slot.reference("Practitioner", _PERFORMER)],
     }
     if shape["laboratory"]:
         content["category"] = [{"coding": [_LABORATORY]}]
@@ -49,6 +51,8 @@ def _fill(shard: Shard) -> None:
     cells[:, _TIME] = columns.times("time")
     cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
     cells[:, _CODE] = shard.codes("reports", ["system", "code", "display", "more_codes"], concept)
+    cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
+    cells[:, _SITE] = organizations(shard, section, cells[:, _ENCOUNTER])
     reports = shard.require(observations, "report_key", "reports")
     is_component = shard.is_part[observations.base : observations.base + observations.n_rows]
     reports = np.where(is_component, NONE, reports)

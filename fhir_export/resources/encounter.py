@@ -6,10 +6,15 @@ from fhir.resources.R4B.encounter import Encounter
 from fhir_export.concepts import checked, concept
 from fhir_export.reasons import reasons
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from trajsim.errors import SchemaError
 
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_PRIMARY_PERFORMER = {
+    "system": "http://terminology.hl7.org/CodeSystem/v3-ParticipationType",
+    "code": "PPRF",
+    "display": "primary performer",
+}
 _CLASSES = {
     "ambulatory": ("AMB", "ambulatory"),
     "outpatient": ("AMB", "ambulatory"),
@@ -23,19 +28,30 @@ _CLASSES = {
     "virtual": ("VR", "virtual"),
 }
 
-_TIME, _STOP, _CLASS, _CODE, _REASON_ROW, _REASON_CODE, _DISCHARGE, _WIDTH = range(2, 10)
+_TIME, _STOP, _CLASS, _CODE, _REASON_ROW, _REASON_CODE, _DISCHARGE, _PRACTITIONER, _SITE, _LOCATION, _WIDTH = range(
+    2, 13
+)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta("us-core-encounter"),
         "identifier": [{"use": "official", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{slot.id()}"}],
         "status": "finished",
         "class": slot.element(_CLASS),
         "type": [slot.element(_CODE)],
         "subject": slot.reference("Patient", PATIENT),
+        "participant": [
+            {
+                "type": [{"coding": [_PRIMARY_PERFORMER]}],
+                "period": {"start": slot.date_time(_TIME), "end": slot.date_time(_STOP)},
+                "individual": slot.reference("Practitioner", _PRACTITIONER),
+            }
+        ],
         "period": {"start": slot.date_time(_TIME), "end": slot.date_time(_STOP)},
+        "location": [{"location": slot.reference("Location", _LOCATION)}],
+        "serviceProvider": slot.reference("Organization", _SITE),
     }
     if shape["reason_code"]:
         content["reasonCode"] = [slot.element(_REASON_CODE)]
@@ -66,6 +82,9 @@ def _fill(shard: Shard) -> None:
     cells[:, _CLASS] = shard.codes("encounters", ["encounter_class"], encounter_class)
     cells[:, _CODE] = shard.codes("encounters", ["system", "code", "display", "more_codes"], concept)
     cells[:, _REASON_ROW], cells[:, _REASON_CODE] = reasons(shard, section)
+    cells[:, _PRACTITIONER] = shard.lookups["encounter practitioner"]
+    cells[:, _SITE] = shard.lookups["encounter organization"]
+    cells[:, _LOCATION] = shard.lookups["encounter location"]
     discharge = ["discharge_system", "discharge_code", "discharge_display"]
     has_discharge = ~columns.text("discharge_code").is_null
     cells[:, _DISCHARGE] = shard.codes("encounters", discharge, concept, where=has_discharge)

@@ -4,10 +4,11 @@ import numpy as np
 from fhir.resources.R4B.medicationrequest import MedicationRequest
 from numpy.typing import NDArray
 
+from fhir_export.care import practitioners
 from fhir_export.concepts import coded, concept, dispense, dosage
 from fhir_export.reasons import choice, reasons
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.vocabulary import SNOMED
 from fhir_export.writer import NO_TIME
 
@@ -18,14 +19,16 @@ _COMMUNITY, _OUTPATIENT, _INPATIENT = range(3)
 _CATEGORIES = (("community", "Community"), ("outpatient", "Outpatient"), ("inpatient", "Inpatient"))
 _INPATIENT_CLASSES = ("inpatient", "snf", "hospice")
 
-_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _DOSAGE, _DISPENSE, _STOP_REASON, _WIDTH = range(2, 12)
+(
+    _TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _DOSAGE, _DISPENSE, _STOP_REASON, _REQUESTER, _WIDTH,
+) = range(2, 13)  # fmt: skip
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
     category, display = _CATEGORIES[shape["category"]]
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta("us-core-medicationrequest"),
         "status": _STATUSES[shape["status"]],
         "intent": "order",
         "category": [{"coding": [{"system": _CATEGORY, "code": category, "display": display}]}],
@@ -33,6 +36,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "medicationCodeableConcept": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
         "authoredOn": slot.date_time(_TIME),
+        "requester": slot.reference("Practitioner", _REQUESTER),
     }
     if shape["encounter"]:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
@@ -84,6 +88,7 @@ def _fill(shard: Shard) -> None:
     cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
     cells[:, _CODE] = shard.codes("medications", ["system", "code", "display", "more_codes"], concept)
     cells[:, _REASON_ROW], cells[:, _REASON_CODE] = reasons(shard, section)
+    cells[:, _REQUESTER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     prescribed = ~columns.text("prescription").is_null
     cells[:, _DOSAGE] = shard.filled_codes("medications", ["prescription"], dosage, where=prescribed)
     cells[:, _DISPENSE] = shard.filled_codes("medications", ["prescription"], dispense, where=prescribed)

@@ -2,21 +2,23 @@
 
 from fhir.resources.R4B.procedure import Procedure
 
+from fhir_export.care import practitioners
 from fhir_export.concepts import concept
 from fhir_export.reasons import choice, reasons
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 
-_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _WIDTH = range(2, 9)
+_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _PERFORMER, _WIDTH = range(2, 10)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta("us-core-procedure"),
         "status": "completed",
         "code": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
+        "performer": [{"actor": slot.reference("Practitioner", _PERFORMER)}],
     }
     if shape["encounter"]:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
@@ -42,6 +44,7 @@ def _fill(shard: Shard) -> None:
     cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
     cells[:, _CODE] = shard.codes("procedures", ["system", "code", "display", "more_codes"], concept)
     cells[:, _REASON_ROW], cells[:, _REASON_CODE] = reasons(shard, section)
+    cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     shard.set_templates(
         section,
         FAMILY,

@@ -57,20 +57,22 @@ def shard_writers(formats: Sequence[str], *, seed: int) -> list[WriteShard]:
 
 def growing_files(formats: Sequence[str]) -> dict[str, bytes]:
     """Files that all shards write together: path below the run's folder, and the first line."""
-    if "csv" not in formats:
-        return {}
-    from trajsim.records.csv_layout import HEADERS
+    files: dict[str, bytes] = {}
+    if "csv" in formats:
+        from trajsim.records.csv_layout import HEADERS
 
-    return {_csv_path(kind): (",".join(names) + "\n").encode() for kind, names in HEADERS.items()}
+        files |= {_csv_path(kind): (",".join(names) + "\n").encode() for kind, names in HEADERS.items()}
+    return files | dict.fromkeys(_shared_paths(formats), b"")
 
 
 def distinct_files(formats: Sequence[str]) -> frozenset[str]:
     """Those of `growing_files` that hold every line once, although several shards may have it."""
+    shared = frozenset(_shared_paths(formats))
     if "csv" not in formats:
-        return frozenset()
+        return shared
     from trajsim.records.csv_layout import DISTINCT_FILES
 
-    return frozenset(_csv_path(kind) for kind in DISTINCT_FILES)
+    return shared | {_csv_path(kind) for kind in DISTINCT_FILES}
 
 
 def write_set_files(formats: Sequence[str], root: Path, *, seed: int, end_ms: int) -> list[Path]:
@@ -88,6 +90,15 @@ def write_set_files(formats: Sequence[str], root: Path, *, seed: int, end_ms: in
 
     report = FhirExporter(seed=seed).finish_ndjson(root / "fhir-ndjson", end_us=us_from_ms(end_ms))
     return list(report.files)
+
+
+def _shared_paths(formats: Sequence[str]) -> list[str]:
+    """Files of the resources that shards have in common: sites, clinicians, payers."""
+    if "fhir-ndjson" not in formats:
+        return []
+    from fhir_export.ndjson import SHARED_TYPES, line_file
+
+    return [f"fhir-ndjson/{line_file(kind, 0)}" for kind in SHARED_TYPES]
 
 
 def _csv_path(kind: str) -> str:
@@ -128,10 +139,16 @@ def _fhir(seed: int) -> WriteShard:
 
 def _ndjson(seed: int) -> WriteShard:
     from fhir_export import FhirExporter
+    from fhir_export.ndjson import SHARED_TYPES, line_file
 
     exporter = FhirExporter(seed=seed)
 
     def write(records: "Records", folder: Path, shard: int) -> None:
-        exporter.write_ndjson(records, folder / "fhir-ndjson", shard=shard)
+        place = folder / "fhir-ndjson"
+        exporter.write_ndjson(records, place, shard=shard)
+        for kind in SHARED_TYPES:  # all shards write these together
+            part = place / line_file(kind, shard)
+            part.touch()
+            part.replace(place / line_file(kind, 0))
 
     return write

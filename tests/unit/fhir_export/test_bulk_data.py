@@ -10,6 +10,7 @@ from fhir.resources.R4B.parameters import Parameters
 
 from fhir_export import FhirExporter, Layout
 from fhir_export.compress import open_decompressed
+from fhir_export.ndjson import SHARED_TYPES
 from trajsim.records.table import Records
 
 pytestmark = pytest.mark.no_jit
@@ -30,6 +31,13 @@ def test_a_set_describes_itself(make_records: MakeRecords, tmp_path: Path, metho
     assert [path.name for path in report.files] == [f"Group.ndjson{suffix}", "manifest.json", "parameters.json"]
     assert report.n_bytes == sum(path.stat().st_size for path in report.files)
     assert f"Patient-00001.ndjson{suffix}" in data
+    gone = {name for name in data if not (tmp_path / name).is_file()}
+    assert "Organization-00001.ndjson" in gone  # nothing that is not in the first file
+    assert {name.partition("-")[0] for name in gone} <= set(SHARED_TYPES)
+    data -= gone
+    for kind in SHARED_TYPES:
+        rows = [line for path in tmp_path.glob(f"{kind}-*") for line in path.read_bytes().splitlines()]
+        assert len(set(rows)) == len(rows) > 0
 
     manifest = orjson.loads((tmp_path / "manifest.json").read_bytes())
     assert manifest["transactionTime"] == "2025-01-01T00:00:00.000Z"

@@ -57,7 +57,7 @@ def test_a_collection_asks_for_nothing(make_records: MakeRecords, tmp_path: Path
 
 
 @pytest.mark.parametrize("kind", ["transaction", "put", "collection"])
-@pytest.mark.parametrize("size", [6, 10, 1000])
+@pytest.mark.parametrize("size", [12, 20, 1000])
 def test_every_piece_loads_alone(make_records: MakeRecords, tmp_path: Path, kind: str, size: int) -> None:
     records = make_records(1, 2)
     whole = {
@@ -94,8 +94,8 @@ def test_pieces_that_are_too_small_are_refused(make_records: MakeRecords, tmp_pa
 
 
 def test_pieces_do_not_depend_on_the_shard(make_records: MakeRecords, tmp_path: Path) -> None:
-    together = written(make_records(1, 2), tmp_path / "together", bundle_size=8)
-    apart = written(make_records(2), tmp_path / "apart", bundle_size=8)
+    together = written(make_records(1, 2), tmp_path / "together", bundle_size=14)
+    apart = written(make_records(2), tmp_path / "apart", bundle_size=14)
     assert apart == {name: together[name] for name in apart}
 
 

@@ -1,5 +1,6 @@
 """Whole resources: what a row becomes, that models accept it, that references resolve, that nothing else matters."""
 
+import datetime as dt
 import importlib
 import re
 import uuid
@@ -14,7 +15,10 @@ from fhir.resources.R4B.bundle import Bundle
 
 from fhir_export import FhirExporter
 from fhir_export.ids import resource_id
+from fhir_export.ndjson import SHARED_TYPES
+from trajsim.codes.check_digits import is_valid_npi
 from trajsim.errors import ConfigError, ExportError, SchemaError
+from trajsim.records.ids import payer_uuid
 from trajsim.records.table import Records, concat
 
 pytestmark = pytest.mark.no_jit
@@ -26,6 +30,9 @@ MakeRows = Callable[[int], Rows]
 
 PATIENT = 2**63 + 5
 ENCOUNTER, CONDITION = 5 << 32, 5 << 32 | 1
+OWN_RESOURCES = 37  # of one patient
+SHARED_RESOURCES = 8  # of patients who see the same people
+SHARED_BY_TWO = SHARED_RESOURCES + 2  # of two patients with other general practitioners
 
 
 def resources(exporter: FhirExporter, records: Records) -> dict[str, Json]:
@@ -62,7 +69,7 @@ def references(node: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON
 
 def test_every_resource_parses_and_is_labelled(exporter: FhirExporter, make_records: MakeRecords) -> None:
     everything = resources(exporter, make_records(PATIENT, 3))
-    assert len(everything) == 2 * 36
+    assert len(everything) == 2 * OWN_RESOURCES + SHARED_BY_TWO
     for resource in everything.values():
         kind = resource["resourceType"]
         module = importlib.import_module(f"fhir.resources.R4B.{kind.lower()}")
@@ -95,10 +102,12 @@ def test_references_of_a_bundle_resolve_inside_it(exporter: FhirExporter, make_r
     Bundle.model_validate(bundle)
     assert bundle["type"] == "transaction"
     urls = [entry["fullUrl"] for entry in bundle["entry"]]
-    assert len(set(urls)) == len(urls) == 36
+    assert len(set(urls)) == len(urls) == OWN_RESOURCES + SHARED_RESOURCES
     for entry in bundle["entry"]:
         assert entry["fullUrl"] == f"urn:uuid:{entry['resource']['id']}"
-        assert entry["request"] == {"method": "POST", "url": entry["resource"]["resourceType"]}
+        kind = entry["resource"]["resourceType"]
+        shared = {"method": "PUT", "url": f"{kind}/{entry['resource']['id']}"}
+        assert entry["request"] == (shared if kind in SHARED_TYPES else {"method": "POST", "url": kind})
         assert set(references(entry["resource"])) <= set(urls)
     assert bundle["entry"][0]["resource"]["resourceType"] == "Patient"
 
@@ -118,7 +127,10 @@ def test_lines_do_not_depend_on_the_shard(exporter: FhirExporter, make_records: 
     together = exporter.ndjson_bytes(make_records(1, PATIENT, 3))
     apart = [exporter.ndjson_bytes(make_records(*ids)) for ids in ((1,), (PATIENT, 3))]
     fresh = FhirExporter(seed=7).ndjson_bytes(concat([make_records(1), make_records(PATIENT), make_records(3)]))
-    assert together == {kind: apart[0][kind] + apart[1][kind] for kind in together} == fresh
+    assert together == fresh
+    for kind, lines in together.items():
+        joined = apart[0][kind] + apart[1][kind]
+        assert lines == (b"".join(dict.fromkeys(joined.splitlines(keepends=True))) if kind in SHARED_TYPES else joined)
 
 
 def test_threads_share_an_exporter(make_records: MakeRecords) -> None:
@@ -176,7 +188,7 @@ def test_patient_of_whom_little_is_known(
     full = make_rows(1)["patients"][0]
     few = ("patient_id", "birth_time", "last_time", "sex", "race", "ethnicity")
     row = {name: full[name] for name in few} | {"race": "other", "language": "klingon"}
-    (patient,) = resources(exporter, make_records(patients=[row])).values()
+    (patient,) = orjson.loads(b"[%s]" % exporter.ndjson_bytes(make_records(patients=[row]))["Patient"])
     assert {"address", "telecom", "maritalStatus", "deceasedDateTime"}.isdisjoint(patient)
     assert patient["name"] == [
         {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/data-absent-reason", "valueCode": "unknown"}]}
@@ -383,4 +395,68 @@ def test_bundles_are_named_after_the_patient(exporter: FhirExporter, make_record
     report = exporter.write_bundles(records, tmp_path)
     assert [path.name for path in report.files] == [f"{resource_id(7, patient)}.json" for patient in (1, 2)]
     assert report.files[1].read_bytes() == exporter.bundle_bytes(records, 2)
-    assert sum(report.n_resources.values()) == 2 * 36
+    assert sum(report.n_resources.values()) == 2 * OWN_RESOURCES + SHARED_RESOURCES
+
+
+def test_sites_and_clinicians_are_there(exporter: FhirExporter, make_records: MakeRecords) -> None:
+    everything = resources(exporter, make_records(1))
+    sites = [each for each in everything.values() if each["resourceType"] == "Organization"]
+    assert {site["name"] for site in sites} == {"Boston General Hospital", "Boston Family Practice"}
+    for site in sites:
+        assert site["address"][0] | {"line": []} == {
+            "use": "work", "line": [], "city": "Boston", "state": "MA", "country": "US",
+            "postalCode": site["address"][0]["postalCode"],
+        }  # fmt: skip
+        assert site["address"][0]["postalCode"].startswith("021")
+        assert is_valid_npi(site["identifier"][1]["value"])
+    for role in (each for each in everything.values() if each["resourceType"] == "PractitionerRole"):
+        place = everything[role["location"][0]["reference"]]
+        assert place["managingOrganization"] == role["organization"]
+        assert is_valid_npi(everything[role["practitioner"]["reference"]]["identifier"][0]["value"])
+
+
+def test_problem_list_stands_beside_encounter_diagnoses(exporter: FhirExporter, make_records: MakeRecords) -> None:
+    everything = resources(exporter, make_records(1))
+    conditions = [each for each in everything.values() if each["resourceType"] == "Condition"]
+    kinds = [each["category"][0]["coding"][0]["code"] for each in conditions]
+    assert sorted(kinds) == ["encounter-diagnosis", "problem-list-item", "problem-list-item"]
+    for kind, condition in zip(kinds, conditions, strict=True):
+        assert ("assertedDate" in str(condition)) == (kind == "problem-list-item")
+        assert len(condition["meta"]["profile"]) == 1
+
+
+COVERAGE = {
+    "patient_id": 1, "row_key": 900, "time": dt.datetime(2001, 1, 1, tzinfo=dt.UTC), "payer": "Medicare",
+    "kind": "medicare", "module": "payers", "state": "Covered",
+}  # fmt: skip
+
+
+def test_coverage_names_a_payer_that_is_there(
+    exporter: FhirExporter, make_records: MakeRecords, make_rows: MakeRows
+) -> None:
+    rows = [COVERAGE, COVERAGE | {"row_key": 901, "payer": None, "kind": "none"}]
+    everything = resources(exporter, make_records(patients=make_rows(1)["patients"], coverages=rows))
+    (coverage,) = (each for each in everything.values() if each["resourceType"] == "Coverage")
+    payer = everything[coverage["payor"][0]["reference"]]
+    assert (payer["name"], payer["type"][0]["coding"][0]["code"]) == ("Medicare", "pay")
+    assert payer["id"] == payer_uuid(7, ["Medicare"]).to_pylist()[0]
+    assert coverage["identifier"][0]["value"] == coverage["subscriberId"]
+    assert [each["type"]["coding"][0]["code"] for each in coverage["class"]] == ["group", "plan"]
+
+
+def test_coverage_of_an_unknown_kind_is_refused(
+    exporter: FhirExporter, make_records: MakeRecords, make_rows: MakeRows
+) -> None:
+    records = make_records(patients=make_rows(1)["patients"], coverages=[COVERAGE | {"kind": "gold"}])
+    with pytest.raises(SchemaError, match="coverages: unknown kind 'gold'"):
+        exporter.ndjson_bytes(records)
+
+
+def test_profiles_come_with_us_core_alone(make_records: MakeRecords) -> None:
+    without = resources(FhirExporter(seed=7, us_core="none"), make_records(1)).values()
+    assert not [each for each in without if "profile" in each["meta"]]
+    everything = resources(FhirExporter(seed=7), make_records(1)).values()
+    claimed = {each["resourceType"] for each in everything if "profile" in each["meta"]}
+    assert {"Patient", "Encounter", "Condition", "MedicationRequest", "Organization"} <= claimed
+    with pytest.raises(ConfigError, match="--us-core must be one of"):
+        FhirExporter(seed=7, us_core="5.0.1")
