@@ -9,7 +9,7 @@ import pytest
 
 from trajsim.evaluate.parity.ages import N_STRATA
 from trajsim.evaluate.parity.left_out import LEFT_OUT, left_out_rows, without_left_out
-from trajsim.evaluate.parity.rates import _share_widening
+from trajsim.evaluate.parity.rates import CodeTable, _share_widening, compare_strata
 from trajsim.evaluate.parity.reference import Reference
 from trajsim.evaluate.parity.tally import Sample, _studies
 from trajsim.evaluate.parity.values import (
@@ -111,3 +111,24 @@ def test_numbers_that_the_reference_wrote_as_texts_are_found() -> None:
     assert _persons_with_number(sample, "p", 2.0) == 2
     assert _persons_with_number(sample, "p", 3.0) == 0
     assert _persons_with_number(sample, "none", 2.0) == 0
+
+
+def test_a_count_that_all_persons_share_has_no_infinite_z() -> None:
+    one = np.ones((1, N_STRATA))
+    table = CodeTable(
+        codes=[("observation", "laboratory", "718-7")],
+        labels=["Hemoglobin"],
+        ours=1_000 * one,
+        theirs=500 * one,
+        our_squares=1_000 * one,
+        their_squares=500 * one,
+        our_years=np.full(N_STRATA, 990.0),
+        their_years=np.full(N_STRATA, 496.0),
+        our_reached=np.full(N_STRATA, 1_000.0),
+        their_reached=np.full(N_STRATA, 500.0),
+        spread_of_years=np.full(N_STRATA, 0.01),
+        our_row=np.zeros(1, np.int64),
+    )
+    for found in compare_strata(table):
+        error = (0.01 * (1_500 / 1_486) ** 2 * (1_000 / 990.0**2 + 500 / 496.0**2)) ** 0.5
+        assert found.z == pytest.approx((1_000 / 990 - 500 / 496) / error)

@@ -32,6 +32,7 @@ class CodeTable:
         our_squares, their_squares: Sums over persons of squared counts.
         our_years, their_years: Person-years by stratum.
         our_reached, their_reached: Persons who reached each stratum.
+        spread_of_years: Variance between our persons of the years that they spend in each stratum.
         our_row: Row by number of the code in the tally.
     """
 
@@ -45,6 +46,7 @@ class CodeTable:
     their_years: Floats
     our_reached: Floats
     their_reached: Floats
+    spread_of_years: Floats
     our_row: NDArray[np.int64]
 
     @property
@@ -93,6 +95,8 @@ def build_code_table(tally: Tally, reference: Reference) -> CodeTable:
     names = reference["codes"]
     wording = dict(zip(zip(names["kind"], names["class"], names["code"], strict=True), names["display"], strict=True))
     codes = list(rows)
+    years = tally.persons.years()
+    reached = tally.persons.reached().astype(np.float64)
     return CodeTable(
         codes=codes,
         labels=[wording.get(code) or tally.displays.get(code, "") for code in codes],
@@ -100,10 +104,11 @@ def build_code_table(tally: Tally, reference: Reference) -> CodeTable:
         theirs=theirs,
         our_squares=our_squares,
         their_squares=their_squares,
-        our_years=tally.persons.years().sum(axis=0),
+        our_years=years.sum(axis=0),
         their_years=by_stratum(reference["time_at_risk"], "person_years"),
-        our_reached=tally.persons.reached().astype(np.float64),
+        our_reached=reached,
         their_reached=by_stratum(reference["time_at_risk"], "persons"),
+        spread_of_years=person_variance(years.sum(axis=0), (years**2).sum(axis=0), reached),
         our_row=our_row,
     )
 
@@ -165,18 +170,27 @@ def compare_rates(table: CodeTable, influence: Floats, *, n_theirs: int) -> Iter
 
 
 def stratum_variance(table: CodeTable) -> Floats:
-    """Variance between persons of the events in a stratum, both sides together."""
-    variance: Floats = person_variance(
-        table.ours + table.theirs,
-        table.our_squares + table.their_squares,
-        table.our_reached + table.their_reached,
-    )
-    return variance
+    """Variance between persons of the events in a stratum, both sides together.
+
+    Where everybody has as many (one blood count in the first year), a rate still varies with the years that persons
+    spend there, so that is the least it can be.
+    """
+    events, reached = table.ours + table.theirs, table.our_reached + table.their_reached
+    variance: Floats = person_variance(events, table.our_squares + table.their_squares, reached)
+    return np.maximum(variance, _least_variance(table, events, table.our_years + table.their_years))
+
+
+def _least_variance(table: CodeTable, events: Floats, years: Floats) -> Floats:
+    """Variance of a constant rate's expectation."""
+    rate = np.divide(events, years, out=np.zeros_like(events), where=years > 0.0)
+    least: Floats = rate**2 * table.spread_of_years
+    return least
 
 
 def life_widening(table: CodeTable, influence: Floats, part: Floats) -> Floats:
     """Our variance over whole lives, divided by what it were if the ages of a person were independent."""
-    apart = person_variance(table.ours, table.our_squares, table.our_reached) @ part
+    own = person_variance(table.ours, table.our_squares, table.our_reached)
+    apart = np.maximum(own, _least_variance(table, table.ours, table.our_years)) @ part
     together = (influence**2).sum(axis=1)
     n_events = table.ours.sum(axis=1)
     known = (apart > 0.0) & (n_events >= LEAST_EVENTS)
