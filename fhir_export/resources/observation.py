@@ -5,9 +5,13 @@ from fhir.resources.R4B.codeableconcept import CodeableConcept
 from fhir.resources.R4B.observation import Observation, ObservationComponent
 from numpy.typing import NDArray
 
+from fhir_export.care import practitioners
+from fhir_export.columns import combined
 from fhir_export.concepts import checked, coded, concept, unit_members
+from fhir_export.observation_profiles import DIASTOLIC, NAMES, NO_PROFILE, SYSTOLIC, profile_of
+from fhir_export.reference_ranges import HIGH, LOW, NORMAL, range_of, reference_range
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Section, Shard
-from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
+from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.vocabulary import ucum_code
 
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
@@ -24,12 +28,16 @@ _CATEGORIES = {
     "vital-signs": "Vital Signs",
 }
 
+_INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+_INTERPRETATIONS = {LOW: ("L", "Low"), NORMAL: ("N", "Normal"), HIGH: ("H", "High")}
+
 _ABSENT, _QUANTITY, _NUMBER, _CONCEPT, _STRING, _TRUE, _FALSE, _N_VALUES = range(8)
 
 # Cell _VALUE: mantissa of a number (its decimals in the next cell), text of anything else.
 (
-    _TIME, _ENCOUNTER, _CODE, _CATEGORY_TEXT, _VALUE, _DECIMALS, _UNIT, _COMPONENTS, _N_COMPONENTS, _WIDTH,
-) = range(2, 12)  # fmt: skip
+    _TIME, _ENCOUNTER, _CODE, _CATEGORY_TEXT, _VALUE, _DECIMALS, _UNIT, _COMPONENTS, _N_COMPONENTS, _PERFORMER, _RANGE,
+    _WIDTH,
+) = range(2, 14)  # fmt: skip
 
 
 def _value(kind: int, slot: Slots) -> Json:
@@ -50,12 +58,13 @@ def _value(kind: int, slot: Slots) -> Json:
 def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
-        "meta": META,
+        "meta": slot.meta(NAMES[shape["profile"]]) if shape["profile"] else slot.meta(),
         "status": "final",
         "code": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
         "effectiveDateTime": slot.date_time(_TIME),
         "issued": slot.date_time(_TIME),
+        "performer": [slot.reference("Practitioner", _PERFORMER)],
     }
     if shape["category"]:
         content["category"] = [slot.element(_CATEGORY_TEXT)]
@@ -65,6 +74,10 @@ def _build(shape: Shape, slot: Slots) -> Json:
         content["component"] = [slot.listed(_COMPONENTS, code={"text": "any"})]
     if shape["value"] != _ABSENT or not shape["components"]:
         content |= _value(shape["value"], slot)
+    if shape["range"]:
+        code, display = _INTERPRETATIONS[shape["range"]]
+        content["interpretation"] = [{"coding": [{"system": _INTERPRETATION, "code": code, "display": display}]}]
+        content["referenceRange"] = [slot.element(_RANGE, text="any")]
     return content
 
 
@@ -72,7 +85,12 @@ def _build_component(shape: Shape, slot: Slots) -> Json:
     return {"code": slot.element(_CODE)} | _value(shape["value"], slot)
 
 
-FAMILY = Family("Observation", Observation, ShapeSpace(encounter=2, category=2, components=2, value=_N_VALUES), _build)
+FAMILY = Family(
+    "Observation",
+    Observation,
+    ShapeSpace(encounter=2, category=2, components=2, value=_N_VALUES, profile=len(NAMES), range=4),
+    _build,
+)
 COMPONENT = Family(
     "Observation.component", ObservationComponent, ShapeSpace(value=_N_VALUES), _build_component, is_resource=False
 )
@@ -99,6 +117,7 @@ def _fill(shard: Shard) -> None:
     cells[:, _COMPONENTS], counts = shard.add_children(panels, section.rows, section)
     cells[:, _N_COMPONENTS] = counts
     is_part = panels != NONE
+    cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     shard.is_part[section.base : section.base + section.n_rows] = is_part
     alone = shard.templates_of(
         section,
@@ -108,6 +127,8 @@ def _fill(shard: Shard) -> None:
         category=has_category,
         components=counts > 0,
         value=values,
+        profile=_profiles(shard, section, values, panels),
+        range=_ranges(shard, section, values),
     )
     inside = shard.templates_of(section, COMPONENT, where=is_part, value=values)
     cells[:, 0] = np.where(is_part, inside, alone)
@@ -137,6 +158,58 @@ def _fill_values(shard: Shard, section: Section) -> Integers:
         kinds[has_text] = spelled[has_text]
     _fill_absent(shard, section, kinds == _ABSENT, has_number)
     return kinds
+
+
+def _profiles(shard: Shard, section: Section, values: Integers, panels: Integers) -> Integers:
+    """The profile of every observation."""
+    columns = shard.columns("observations")
+    names = ("category", "system", "code", "more_codes", "unit")
+    place, combinations = combined([columns.text(name) for name in names])
+    by_kind = []
+    for has_unit, is_coded in ((True, False), (False, True), (False, False)):
+        found = [
+            profile_of(
+                category=kind,
+                system=system,
+                code=code,
+                more_codes=more,
+                unit=unit if has_unit else None,
+                is_coded=is_coded,
+            )
+            for kind, system, code, more, unit in combinations
+        ]
+        by_kind.append(np.array(found or [NO_PROFILE], np.int64)[place])
+    profiles = np.where(values == _QUANTITY, by_kind[0], np.where(values == _CONCEPT, by_kind[1], by_kind[2]))
+    pressure = profiles == NAMES.index("us-core-blood-pressure")
+    if pressure.any():
+        whole = values == _ABSENT
+        for part in (SYSTOLIC, DIASTOLIC):
+            whole &= _has_component(shard, section, panels, part)
+        profiles = np.where(pressure & ~whole, NO_PROFILE, profiles)
+    return np.asarray(profiles)
+
+
+def _has_component(shard: Shard, section: Section, panels: Integers, code: str) -> NDArray[np.bool_]:
+    """Whether each observation has exactly one component of a code."""
+    codes = shard.columns("observations").text("code")
+    listed = (panels != NONE) & np.array([value == code for value in codes.values])[codes.indices]
+    return np.asarray(np.bincount(panels[listed] - section.base, minlength=section.n_rows) == 1)
+
+
+def _ranges(shard: Shard, section: Section, values: Integers) -> Integers:
+    """Whether the value lies below, in or above its reference range; 0: there is none."""
+    columns = shard.columns("observations")
+    place, combinations = combined([columns.text(name) for name in ("system", "code", "unit")])
+    limits = np.full((len(combinations) + 1, 2), np.nan)
+    for index, (system, code, unit) in enumerate(combinations):
+        known = range_of(system, code, unit)
+        if known is not None:
+            limits[index] = -np.inf if known[0] is None else known[0], np.inf if known[1] is None else known[1]
+    low, high = limits[place].T
+    numbers, _ = columns.numbers("numeric_value")
+    has_range = (values == _QUANTITY) & ~np.isnan(low)
+    section.cells[:, _RANGE] = shard.codes("observations", ["system", "code", "unit"], reference_range, where=has_range)
+    return np.asarray(np.where(has_range, np.where(numbers < low, LOW, np.where(numbers > high, HIGH, NORMAL)), 0))
 
 
 def _text_kind(text: str | None) -> int:
