@@ -58,7 +58,8 @@ def write_set_files(directory: Path, layout: Layout, *, seed: int, end_us: int) 
 
 def _data_files(directory: Path) -> dict[str, str]:
     """Names of the NDJSON files with their types; a type comes after those that it mostly refers to."""
-    matches = [match for path in directory.iterdir() if (match := _FILE.fullmatch(path.name))]
+    filled = [path.name for path in directory.iterdir() if path.stat().st_size]
+    matches = [match for name in filled if (match := _FILE.fullmatch(name))]
     matches.sort(key=lambda match: (_ORDER.index(match["type"]) if match["type"] in _ORDER else -1, match[0]))
     return {match[0]: match["type"] for match in matches}
 

@@ -1,17 +1,21 @@
-"""``trajsim export``: Records that lie on disk, in another format."""
+"""``trajsim export``: Records that lie on disk, in another format, one shard after the other."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from trajsim.cli import later
+from trajsim.cli import output_options as output
 from trajsim.cli.console import count, show, size
-from trajsim.cli.formats import FORMATS, NOTHING, growing_files, parse_formats, shard_writers, write_set_files
+from trajsim.cli.formats import FORMATS, NOTHING, parse_formats
 from trajsim.errors import ConfigError, ExportError
+from trajsim.units import ms_from_iso
 
 if TYPE_CHECKING:  # `trajsim --help` does not load Arrow
-    from trajsim.records.table import Records
+    from trajsim.cli.rewrite import Source
+    from trajsim.provenance import Manifest
 
 SOURCES = ("records", "synthea-csv")
 
@@ -27,10 +31,19 @@ def export(
         int | None,
         typer.Option("--seed", help="Seed of resource ids. Default: that of the run, else 0.", show_default=False),
     ] = None,
+    bundle: output.Bundle = output.DEFAULT_BUNDLE,
+    bundle_size: output.BundleSize = None,
+    compress: output.Compress = None,
+    years: output.Years = 0,
+    threads: Annotated[
+        int | None,
+        typer.Option("--threads", help="Shards written at once. Default: all processors.", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show errors only.")] = False,
 ) -> None:
     """Write Records in another format.
 
-    Example: trajsim export out/ --from records --format fhir-ndjson --out ndjson/
+    Example: trajsim export out/ --from records --format fhir-ndjson --compress gzip --out ndjson/
     """
     later.refuse_later_value("--from", kind, later.SOURCES)
     if kind not in SOURCES:
@@ -40,15 +53,30 @@ def export(
     if not chosen:
         msg = f"--format {NOTHING} leaves nothing to write"
         raise ConfigError(msg)
+    if threads is not None and threads < 1:
+        msg = f"--threads must be positive, got {threads}"
+        raise ConfigError(msg)
+    options = output.resolve_output_options(
+        chosen, bundle=bundle, bundle_size=bundle_size, compress=compress, years=years
+    )
     _require_new(out)
-    records = read_source(source, kind)
-    written = write_records(records, out, chosen, seed=_seed_of(source) if seed is None else seed)
-    n_bytes = sum(path.stat().st_size for path in written)
-    show(f"{count(records.n_patients, 'patient')}, {count(len(written), 'file')}, {size(n_bytes)} in {out}")
+    opened = open_source(source, kind)
+    run = _run_of(source)
+    if seed is None:
+        seed = 0 if run is None else run.run.seed
+    from trajsim.cli.rewrite import Rewrite
+
+    end_ms = _end_ms(run, opened.end_ms)
+    rewrite = Rewrite(out, chosen, options, seed=seed, end_ms=end_ms)
+    rewrite.run(opened, n_threads=threads or os.cpu_count() or 1, quiet=quiet)
+    if not quiet:
+        written = [path for path in out.rglob("*") if path.is_file()]
+        n_bytes = sum(path.stat().st_size for path in written)
+        show(f"{count(opened.n_patients, 'patient')}, {count(len(written), 'file')}, {size(n_bytes)} in {out}")
 
 
-def read_source(source: Path, kind: str) -> "Records":
-    """Reads Records from a folder.
+def open_source(source: Path, kind: str) -> "Source":
+    """Finds Records in a folder.
 
     Raises:
         ConfigError: There is no such folder.
@@ -57,54 +85,27 @@ def read_source(source: Path, kind: str) -> "Records":
     if not source.is_dir():
         msg = f"SOURCE {str(source)!r} is no folder"
         raise ConfigError(msg)
+    from trajsim.cli.rewrite import open_parquet, open_synthea_csv
+
     if kind == "synthea-csv":
-        from trajsim.records.csv_read import read_synthea_csv
-
-        return read_synthea_csv(source / "csv" if (source / "csv").is_dir() else source)
-    from trajsim.records.parquet import read_parquet
-
-    return read_parquet(source / "parquet" if (source / "parquet").is_dir() else source)
+        return open_synthea_csv(source / "csv" if (source / "csv").is_dir() else source)
+    return open_parquet(source / "parquet" if (source / "parquet").is_dir() else source)
 
 
-def write_records(records: "Records", out: Path, formats: tuple[str, ...], *, seed: int) -> list[Path]:
-    """Writes Records as one shard.
-
-    Returns:
-        All files.
-
-    Raises:
-        ExportError: The disk is full, or not to be written.
-    """
-    from trajsim.cli.os_faults import error_from_os
-
-    try:
-        for write in shard_writers(formats, seed=seed):
-            write(records, out, 0)
-        for path, header in growing_files(formats).items():
-            rows = (out / path).read_bytes()
-            (out / path).write_bytes(header + rows)
-        write_set_files(formats, out, seed=seed, end_ms=_last_ms(records))
-        return sorted(path for path in out.rglob("*") if path.is_file())
-    except OSError as error:
-        raise error_from_os(error) from error
-
-
-def _last_ms(records: "Records") -> int:
-    """The instant up to which the records are complete: the last that any patient was observed."""
-    import pyarrow.compute as pc
-
-    last = pc.max(records["patients"]["last_time"].cast("int64")).as_py()
-    return (last or 0) // 1000
-
-
-def _seed_of(source: Path) -> int:
-    """The seed of the run that the folder, or the one above it, holds."""
+def _run_of(source: Path) -> "Manifest | None":
+    """The run that the folder, or the one above it, holds."""
     from trajsim.provenance import read_manifest
 
     for folder in (source, source.absolute().parent):
         if (folder / "manifest.json").is_file():
-            return read_manifest(folder / "manifest.json").run.seed
-    return 0
+            return read_manifest(folder / "manifest.json")
+    return None
+
+
+def _end_ms(run: "Manifest | None", last_ms: int) -> int:
+    """The end of the run where it is known, else the last instant that any patient was observed."""
+    end = None if run is None else run.run.options.get("--end")
+    return ms_from_iso(end) if isinstance(end, str) else last_ms
 
 
 def _require_new(out: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trajsim.cli import later
+from trajsim.cli.output_options import OutputOptions
 from trajsim.errors import ConfigError
 from trajsim.units import us_from_ms
 
@@ -44,15 +45,16 @@ def parse_formats(text: str) -> tuple[str, ...]:
     return tuple(name for name in FORMATS if name in names)
 
 
-def shard_writers(formats: Sequence[str], *, seed: int) -> list[WriteShard]:
+def shard_writers(formats: Sequence[str], output: OutputOptions, *, seed: int) -> list[WriteShard]:
     """One writer a format.
 
     Args:
         formats: Names as `parse_formats` returns them.
+        output: What is written and how.
         seed: Run seed, from which ids are made.
     """
     makers = {"parquet": _parquet, "csv": _csv, "fhir": _fhir, "fhir-ndjson": _ndjson}
-    return [makers[name](seed) for name in formats]
+    return [makers[name](seed, output) for name in formats]
 
 
 def growing_files(formats: Sequence[str]) -> dict[str, bytes]:
@@ -75,11 +77,12 @@ def distinct_files(formats: Sequence[str]) -> frozenset[str]:
     return shared | {_csv_path(kind) for kind in DISTINCT_FILES}
 
 
-def write_set_files(formats: Sequence[str], root: Path, *, seed: int, end_ms: int) -> list[Path]:
+def write_set_files(formats: Sequence[str], output: OutputOptions, root: Path, *, seed: int, end_ms: int) -> list[Path]:
     """Writes the files that describe all shards of a format together, and names them.
 
     Args:
         formats: Names as `parse_formats` returns them.
+        output: What is written and how.
         root: The run's folder, all shards in it.
         seed: Run seed.
         end_ms: End of the run, milliseconds since 1970-01-01 UTC.
@@ -88,7 +91,8 @@ def write_set_files(formats: Sequence[str], root: Path, *, seed: int, end_ms: in
         return []
     from fhir_export import FhirExporter
 
-    report = FhirExporter(seed=seed).finish_ndjson(root / "fhir-ndjson", end_us=us_from_ms(end_ms))
+    exporter = FhirExporter(seed=seed, layout=output.layout())
+    report = exporter.finish_ndjson(root / "fhir-ndjson", end_us=us_from_ms(end_ms))
     return list(report.files)
 
 
@@ -105,7 +109,7 @@ def _csv_path(kind: str) -> str:
     return f"csv/{kind}.csv"
 
 
-def _parquet(_seed: int) -> WriteShard:
+def _parquet(_seed: int, _output: OutputOptions) -> WriteShard:
     from trajsim.records.parquet import write_parquet
 
     def write(records: "Records", folder: Path, shard: int) -> None:
@@ -114,7 +118,7 @@ def _parquet(_seed: int) -> WriteShard:
     return write
 
 
-def _csv(seed: int) -> WriteShard:
+def _csv(seed: int, _output: OutputOptions) -> WriteShard:
     from trajsim.records.csv import write_csv
 
     def write(records: "Records", folder: Path, shard: int) -> None:
@@ -126,10 +130,10 @@ def _csv(seed: int) -> WriteShard:
     return write
 
 
-def _fhir(seed: int) -> WriteShard:
+def _fhir(seed: int, output: OutputOptions) -> WriteShard:
     from fhir_export import FhirExporter
 
-    exporter = FhirExporter(seed=seed)
+    exporter = FhirExporter(seed=seed, layout=output.layout())
 
     def write(records: "Records", folder: Path, _shard: int) -> None:
         exporter.write_bundles(records, folder / "fhir")
@@ -137,11 +141,11 @@ def _fhir(seed: int) -> WriteShard:
     return write
 
 
-def _ndjson(seed: int) -> WriteShard:
+def _ndjson(seed: int, output: OutputOptions) -> WriteShard:
     from fhir_export import FhirExporter
     from fhir_export.ndjson import SHARED_TYPES, line_file
 
-    exporter = FhirExporter(seed=seed)
+    exporter = FhirExporter(seed=seed, layout=output.layout())
 
     def write(records: "Records", folder: Path, shard: int) -> None:
         place = folder / "fhir-ndjson"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from trajsim.cli import life_options as life
+from trajsim.cli import output_options as output
 from trajsim.cli.formats import DEFAULT_FORMATS, FORMATS, NOTHING, parse_formats
 from trajsim.cli.request import RunRequest
 from trajsim.cli.shards import default_shard_size
@@ -24,6 +25,10 @@ def generate(
     formats: Annotated[
         str, typer.Option("--format", help=f"Comma-separated: {', '.join((*FORMATS, NOTHING))}.")
     ] = DEFAULT_FORMATS,
+    bundle: output.Bundle = output.DEFAULT_BUNDLE,
+    bundle_size: output.BundleSize = None,
+    compress: output.Compress = None,
+    years: output.Years = 0,
     modules_dir: life.ModulesDir = None,
     modules: life.Modules = None,
     override: life.Override = None,
@@ -81,11 +86,15 @@ def generate(
     _require_positive("-n", n_patients)
     _require_positive("--threads", threads)
     _require_positive("--shard-size", shard_size)
+    chosen = parse_formats(formats)
     request = RunRequest(
         life=options,
         n_patients=n_patients,
         out=out,
-        formats=parse_formats(formats),
+        formats=chosen,
+        output=output.resolve_output_options(
+            chosen, bundle=bundle, bundle_size=bundle_size, compress=compress, years=years
+        ),
         with_states=state_metrics,
         shard_size=shard_size or default_shard_size(n_patients),
         threads=threads or os.cpu_count() or 1,

@@ -22,21 +22,17 @@ VERBS: Mapping[str, str] = {
 
 _OPTIONS: Mapping[str, str] = {
     "--bind": "overlays that bind states to a model",
-    "--bundle": "layouts of FHIR bundles other than transaction",
-    "--bundle-size": "bundles cut into pieces",
     "--claims": "claims and explanations of benefit",
-    "--compress": "compressed output",
     "--model": "learned timing",
     "--strict-semantics": "GMF without Synthea's quirks",
     "--us-core": "US Core profiles",
-    "--years": "histories cut to the last years",
 }
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "generate": _OPTIONS,
     "trace": _OPTIONS,
     "parity": {},
-    "export": {name: _OPTIONS[name] for name in ("--bundle", "--bundle-size", "--claims", "--compress", "--us-core")},
+    "export": {name: _OPTIONS[name] for name in ("--claims", "--us-core")},
 }
 
 FORMATS: Mapping[str, str] = {"omop": "OMOP CDM tables", "meds": "MEDS event tables"}

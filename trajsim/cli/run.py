@@ -114,7 +114,8 @@ def _maker(request: RunRequest, modules: ModuleSet) -> ShardMaker:
         population=population,
         options=request.life.simulation(),
         performance=PerformanceOptions(),
-        writers=shard_writers(request.formats, seed=request.life.seed),
+        writers=shard_writers(request.formats, request.output, seed=request.life.seed),
+        years=request.output.years,
         growing=growing_files(request.formats).keys(),
         with_states=request.with_states,
         on_progress=lambda _n: None,
@@ -164,7 +165,8 @@ def _make_missing(
 
 def _write_last(request: RunRequest, metrics: StateMetrics | None, root: Path) -> list[Path]:
     """What belongs to the run as a whole: the manifest of a Bulk Data set, and state metrics."""
-    written = write_set_files(request.formats, root, end_ms=ms_from_iso(request.life.end), seed=request.life.seed)
+    end_ms = ms_from_iso(request.life.end)
+    written = write_set_files(request.formats, request.output, root, end_ms=end_ms, seed=request.life.seed)
     if metrics is not None:
         path = root / "states.json"
         write_whole(path, orjson.dumps(metrics.to_json(), option=orjson.OPT_INDENT_2) + b"\n")

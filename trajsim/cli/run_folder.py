@@ -16,6 +16,7 @@ from typing import IO
 import msgspec
 from msgspec import Struct
 
+from trajsim.cli.growing import append_lines
 from trajsim.cli.journal import Journal, ShardEntry
 from trajsim.cli.os_faults import error_from_os
 from trajsim.errors import ConfigError, DataFileError
@@ -34,7 +35,6 @@ from trajsim.records.files import whole_file
 MANIFEST = "manifest.json"
 HIDDEN = ".trajsim-run"
 _SHOWN_NAMES = 3
-_COPY_BYTES = 1 << 20
 
 
 class Claim(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -258,20 +258,8 @@ class RunFolder:
 
     def _append(self, source: Path, path: str, length: int) -> int:
         """Adds lines to a growing file, at a known length; returns the new one."""
-        target = self._growing(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with source.open("rb") as rows, target.open("r+b" if target.exists() else "w+b") as stream:
-            stream.truncate(length)
-            stream.seek(length)
-            if not length:
-                stream.write(self._headers[path])
-            if path in self._distinct:
-                stream.seek(0)
-                known = set(stream.readlines())
-                stream.writelines(line for line in rows if line not in known)
-            else:
-                shutil.copyfileobj(rows, stream, _COPY_BYTES)
-            return stream.tell()
+        header, is_distinct = self._headers[path], path in self._distinct
+        return append_lines(source, self._growing(path), header=header, length=length, is_distinct=is_distinct)
 
     def _recover(self) -> None:
         """Reads the journal and drops shards whose files are not there whole."""

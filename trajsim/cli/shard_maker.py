@@ -18,6 +18,8 @@ from trajsim.population.build import build_cohort
 from trajsim.population.options import PopulationOptions
 from trajsim.provenance import CoercedCount, Counts
 from trajsim.records.table import Records
+from trajsim.records.window import keep_years
+from trajsim.units import us_from_ms
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -30,6 +32,7 @@ class ShardMaker:
         options: What their lives depend on.
         performance: Threads inside one shard, and chunk size.
         writers: One a format.
+        years: Years of history that they get; 0: all.
         growing: Paths of files that all shards write together.
         with_states: Whether state metrics are counted.
         on_progress: Called with the number of patients that were simulated since the last call, from any thread.
@@ -40,6 +43,7 @@ class ShardMaker:
     options: SimulationOptions
     performance: PerformanceOptions
     writers: Sequence[WriteShard]
+    years: int
     growing: Collection[str]
     with_states: bool
     on_progress: Callable[[int], None]
@@ -73,11 +77,12 @@ class ShardMaker:
             self.program, cohort, self.options, performance=self.performance, metrics=metrics, on_progress=progress
         )
         (made,) = run.shards(shard.n_patients)
+        records = keep_years(made.records, self.years, end_us=us_from_ms(self.options.end_ms))
         for write in self.writers:
             if stop.is_set():
                 raise Stopped
-            write(made.records, place, shard.number)
-        return _counts(made.records, made.report), metrics
+            write(records, place, shard.number)
+        return _counts(records, made.report), metrics
 
 
 def _counts(records: Records, report: AssemblyReport) -> Counts:

@@ -41,6 +41,10 @@ def trace(
     n_patients: Annotated[int | None, typer.Option("-n", "--patients", hidden=True)] = None,
     out: Annotated[Path | None, typer.Option("--out", hidden=True)] = None,
     formats: Annotated[str | None, typer.Option("--format", hidden=True)] = None,
+    bundle: Annotated[str | None, typer.Option("--bundle", hidden=True)] = None,
+    bundle_size: Annotated[int | None, typer.Option("--bundle-size", hidden=True)] = None,
+    compress: Annotated[str | None, typer.Option("--compress", hidden=True)] = None,
+    years: Annotated[int | None, typer.Option("--years", hidden=True)] = None,
     threads: Annotated[int | None, typer.Option("--threads", hidden=True)] = None,
     shard_size: Annotated[int | None, typer.Option("--shard-size", hidden=True)] = None,
     state_metrics: Annotated[bool, typer.Option("--state-metrics", hidden=True)] = False,
@@ -52,7 +56,7 @@ def trace(
 
     Example: trajsim trace --patient 3 --seed 7 --only hypertension
     """
-    del no_model, out, formats, threads, shard_size, state_metrics, quiet
+    del no_model, out, formats, bundle, bundle_size, compress, years, threads, shard_size, state_metrics, quiet
     if patient < 0 or (n_patients is not None and patient >= n_patients):
         msg = f"--patient must lie in 0 ... {'' if n_patients is None else n_patients - 1}, got {patient}"
         raise ConfigError(msg)

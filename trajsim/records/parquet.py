@@ -87,7 +87,7 @@ def read_parquet_shards(directory: Path) -> Iterator[Records]:
     Raises:
         DataFileError: There is no such folder, a file is missing or not Parquet, or a table does not fit the schema.
     """
-    parts = {name: sorted((directory / name).glob("part-*.parquet")) for name in TABLE_NAMES}
+    parts = {name: _parts(directory, name) for name in TABLE_NAMES}
     shards = {name: [path.name for path in paths] for name, paths in parts.items()}
     if not shards["patients"]:
         msg = f"{directory}: no Records here, expected patients/part-*.parquet"
@@ -101,6 +101,36 @@ def read_parquet_shards(directory: Path) -> Iterator[Records]:
             )
     for number in range(len(parts["patients"])):
         yield Records({name: _read_part(name, paths[number]) for name, paths in parts.items() if paths})
+
+
+def read_parquet_column(directory: Path, table: str, column: str) -> pa.ChunkedArray:
+    """Reads one column of one table of all shards, and nothing else.
+
+    Args:
+        directory: Folder of all tables, ``out/parquet``.
+        table: Name of the table.
+        column: Name of the column.
+
+    Raises:
+        DataFileError: There is no such folder, or a file is not Parquet or lacks the column.
+    """
+    parts = _parts(directory, table)
+    try:
+        chunks = [pq.read_table(path, columns=[column], use_threads=False, partitioning=None) for path in parts]
+        return (
+            pa.concat_tables(chunks).column(column)
+            if chunks
+            else pa.chunked_array([], schema_of(table).field(column).type)
+        )
+    except (pa.ArrowException, OSError, KeyError) as error:
+        msg = (
+            f"{directory / table}: no readable Parquet files with the column {column!r} ({str(error).splitlines()[0]})"
+        )
+        raise DataFileError(msg) from error
+
+
+def _parts(directory: Path, table: str) -> list[Path]:
+    return sorted((directory / table).glob("part-*.parquet"))
 
 
 def _read_part(name: str, path: Path) -> pa.Table:

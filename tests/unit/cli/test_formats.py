@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from trajsim.cli.formats import distinct_files, growing_files, parse_formats, shard_writers, write_set_files
+from trajsim.cli.output_options import OutputOptions
 from trajsim.errors import ConfigError
 from trajsim.records.table import Records
 
@@ -27,9 +28,9 @@ def test_what_cannot_be_written_is_refused(text: str) -> None:
 
 
 def test_every_writer_writes_below_its_own_folder(tmp_path: Path) -> None:
-    for write in shard_writers(("parquet", "csv", "fhir", "fhir-ndjson"), seed=7):
+    for write in shard_writers(("parquet", "csv", "fhir", "fhir-ndjson"), OutputOptions(), seed=7):
         write(Records({}), tmp_path, 0)
-    write_set_files(("fhir-ndjson",), tmp_path, seed=7, end_ms=0)
+    write_set_files(("fhir-ndjson",), OutputOptions(), tmp_path, seed=7, end_ms=0)
 
     paths = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert set(growing_files(["csv"])) == {path for path in paths if path.startswith("csv/")}
