@@ -107,7 +107,7 @@ def activities(text: str | None, status: str) -> bytes:
     return b",".join(parts)
 
 
-def _goal_wording(goal: Mapping[str, Any]) -> str:
+def goal_wording(goal: Mapping[str, Any]) -> str:
     """A goal of a care plan in words."""
     if goal.get("text"):
         return str(goal["text"])
@@ -121,7 +121,7 @@ def narrative(wording: str | None, activities_text: str | None, goals_text: str 
     """The narrative of a care plan: its name, its activities, its goals."""
     body = f"<p>{escape(wording or 'Care plan', quote=False)}</p>"
     names = [str(each.get("display") or each["code"]) for each in orjson.loads(activities_text or "[]")]
-    goals = [_goal_wording(each) for each in orjson.loads(goals_text or "[]")]
+    goals = [goal_wording(each) for each in orjson.loads(goals_text or "[]")]
     for title, items in (("Activities", names), ("Goals", [goal for goal in goals if goal])):
         if items:
             body += f"<p>{title}</p><ul>{''.join(f'<li>{escape(item, quote=False)}</li>' for item in items)}</ul>"

@@ -9,6 +9,7 @@ from trajsim.errors import ExportError
 
 UCUM = system_uri("UCUM")
 SNOMED = system_uri("SNOMED-CT")
+LOINC = system_uri("LOINC")
 
 # Units that modules write and UCUM does not know, or reads as something else (K is kelvin).
 _UCUM_CODES = {

@@ -7,10 +7,12 @@ Each file holds a `Family` (the shapes and how one is built) and a `Kind` (the t
 from fhir_export.resources import (
     allergy_intolerance,
     care_plan,
+    care_team,
     condition,
     coverage,
     device,
     diagnostic_report,
+    document_reference,
     encounter,
     imaging_study,
     immunization,
@@ -20,6 +22,7 @@ from fhir_export.resources import (
     patient,
     practitioner,
     procedure,
+    provenance,
     supply_delivery,
 )
 from fhir_export.shard import Kind
@@ -33,6 +36,7 @@ KINDS: tuple[Kind, ...] = (
     condition.KIND,
     allergy_intolerance.KIND,
     medication_request.KIND,
+    care_team.KIND,
     care_plan.KIND,
     procedure.KIND,
     observation.KIND,
@@ -41,4 +45,6 @@ KINDS: tuple[Kind, ...] = (
     device.KIND,
     supply_delivery.KIND,
     imaging_study.KIND,
+    document_reference.KIND,
+    provenance.KIND,
 )

@@ -1,10 +1,12 @@
-"""CarePlan: one resource a row of `careplans`. Its goals stand in the narrative."""
+"""CarePlan: one resource a row of `careplans`. Its goals stand in the narrative too."""
 
 import numpy as np
 from fhir.resources.R4B.careplan import CarePlan
+from fhir.resources.R4B.reference import Reference
 
 from fhir_export.concepts import activities, concept, narrative
 from fhir_export.reasons import reasons
+from fhir_export.resources.care_team import GOALS, TEAMS, goals_of
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.writer import NO_TIME
@@ -13,7 +15,14 @@ _ASSESS_PLAN = {"system": "http://hl7.org/fhir/us/core/CodeSystem/careplan-categ
 _STATUSES = ("active", "completed", "revoked")
 _DIV = '<div xmlns="http://www.w3.org/1999/xhtml"><p>any</p></div>'
 
-_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _ACTIVITIES, _NARRATIVE, _WIDTH = range(2, 10)
+_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _ACTIVITIES, _NARRATIVE, _TEAM, _GOALS, _N_GOALS, _WIDTH = range(2, 13)
+
+
+def _build_goal(shape: Shape, slot: Slots) -> Json:  # noqa: ARG001 - there is one shape
+    return slot.reference("Goal", -1)
+
+
+GOAL = Family("CarePlan.goal", Reference, ShapeSpace(only=1), _build_goal, is_resource=False)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
@@ -26,6 +35,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "category": [{"coding": [_ASSESS_PLAN]}, slot.element(_CODE)],
         "subject": slot.reference("Patient", PATIENT),
         "period": {"start": slot.date_time(_TIME)},
+        "careTeam": [slot.reference("CareTeam", _TEAM)],
     }
     if shape["status"]:
         content["period"]["end"] = slot.date_time(_STOP)
@@ -33,12 +43,16 @@ def _build(shape: Shape, slot: Slots) -> Json:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
     if shape["reason"]:
         content["addresses"] = [slot.reference("Condition", _REASON_ROW)]
+    if shape["goals"]:
+        content["goal"] = [slot.listed(_GOALS, by=GOAL)]
     if shape["activities"]:
         content["activity"] = [slot.element(_ACTIVITIES)]
     return content
 
 
-FAMILY = Family("CarePlan", CarePlan, ShapeSpace(status=len(_STATUSES), encounter=2, reason=2, activities=2), _build)
+FAMILY = Family(
+    "CarePlan", CarePlan, ShapeSpace(status=len(_STATUSES), encounter=2, reason=2, activities=2, goals=2), _build
+)
 
 
 def running_activities(text: str | None) -> bytes:
@@ -65,6 +79,9 @@ def _fill(shard: Shard) -> None:
     cells[:, _CODE] = shard.codes("careplans", ["system", "code", "display", "more_codes"], concept)
     cells[:, _REASON_ROW], _ = reasons(shard, section)
     cells[:, _NARRATIVE] = shard.codes("careplans", ["display", "activities", "goals"], narrative)
+    cells[:, _TEAM] = shard.sections[TEAMS].rows
+    plans, _ = goals_of(shard)
+    cells[:, _GOALS], cells[:, _N_GOALS] = shard.add_children(plans + section.base, shard.sections[GOALS].rows, section)
     has_stop = cells[:, _STOP] != NO_TIME
     status = np.where(has_stop, np.where(columns.text("stop_code").is_null, 1, 2), 0)
     listed = columns.text("activities")
@@ -80,6 +97,7 @@ def _fill(shard: Shard) -> None:
         encounter=cells[:, _ENCOUNTER] != NONE,
         reason=cells[:, _REASON_ROW] != NONE,
         activities=said,
+        goals=cells[:, _N_GOALS] > 0,
     )
 
 

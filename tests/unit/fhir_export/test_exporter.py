@@ -1,5 +1,6 @@
 """Whole resources: what a row becomes, that models accept it, that references resolve, that nothing else matters."""
 
+import base64
 import datetime as dt
 import importlib
 import re
@@ -30,7 +31,7 @@ MakeRows = Callable[[int], Rows]
 
 PATIENT = 2**63 + 5
 ENCOUNTER, CONDITION = 5 << 32, 5 << 32 | 1
-OWN_RESOURCES = 37  # of one patient
+OWN_RESOURCES = 45  # of one patient
 SHARED_RESOURCES = 8  # of patients who see the same people
 SHARED_BY_TWO = SHARED_RESOURCES + 2  # of two patients with other general practitioners
 
@@ -266,6 +267,35 @@ def test_care_plan(found: Callable[[str, int], Json]) -> None:
     assert "Wording &lt;b&gt;" in plans[0]["text"]["div"]
     assert plans[0]["category"][0]["coding"][0]["code"] == "assess-plan"
     assert "end" not in plans[0]["period"]
+
+
+def test_care_team_and_goal(exporter: FhirExporter, make_records: MakeRecords) -> None:
+    everything = resources(exporter, make_records(PATIENT))
+    plan = everything[f"CarePlan/{resource_id(7, PATIENT, 600)}"]
+    team, goal = everything[plan["careTeam"][0]["reference"]], everything[plan["goal"][0]["reference"]]
+    assert {each["member"]["reference"].partition("/")[0] for each in team["participant"]} == {
+        "Practitioner",
+        "Patient",
+    }
+    assert (team["status"], goal["lifecycleStatus"]) == ("active", "active")
+    assert goal["description"] == {"text": "Lower & slower"}
+    assert goal["startDate"] == "2010-01-02"
+    assert goal["target"] == [{"dueDate": "2010-02-01"}]
+
+
+def test_every_encounter_has_a_current_note_and_a_provenance(exporter: FhirExporter, make_records: MakeRecords) -> None:
+    everything = resources(exporter, make_records(PATIENT))
+    encounters = {name for name in everything if name.startswith("Encounter/")}
+    notes = [each for each in everything.values() if each["resourceType"] == "DocumentReference"]
+    assert {note["context"]["encounter"][0]["reference"] for note in notes} == encounters
+    assert {note["status"] for note in notes} == {"current"}
+    stay = f"Encounter/{resource_id(7, PATIENT, ENCOUNTER)}"
+    (note,) = (each for each in notes if each["context"]["encounter"][0]["reference"] == stay)
+    text = base64.b64decode(note["content"][0]["attachment"]["data"]).decode()
+    assert text == "Encounter: Emergency hospital admission (inpatient).\nReason: Diabetes.\nDischarge: Home."
+    traces = [each for each in everything.values() if each["resourceType"] == "Provenance"]
+    assert {trace["target"][0]["reference"] for trace in traces} == encounters
+    assert [agent["type"]["coding"][0]["code"] for agent in traces[0]["agent"]] == ["author", "transmitter"]
 
 
 def test_procedure(found: Callable[[str, int], Json]) -> None:
