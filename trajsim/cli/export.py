@@ -35,6 +35,7 @@ def export(
     bundle_size: output.BundleSize = None,
     compress: output.Compress = None,
     years: output.Years = 0,
+    us_core: output.UsCore = output.DEFAULT_US_CORE,
     threads: Annotated[
         int | None,
         typer.Option("--threads", help="Shards written at once. Default: all processors.", show_default=False),
@@ -57,7 +58,7 @@ def export(
         msg = f"--threads must be positive, got {threads}"
         raise ConfigError(msg)
     options = output.resolve_output_options(
-        chosen, bundle=bundle, bundle_size=bundle_size, compress=compress, years=years
+        chosen, bundle=bundle, bundle_size=bundle_size, compress=compress, years=years, us_core=us_core
     )
     _require_new(out)
     opened = open_source(source, kind)

@@ -91,7 +91,7 @@ def write_set_files(formats: Sequence[str], output: OutputOptions, root: Path, *
         return []
     from fhir_export import FhirExporter
 
-    exporter = FhirExporter(seed=seed, layout=output.layout())
+    exporter = FhirExporter(seed=seed, layout=output.layout(), us_core=output.us_core)
     report = exporter.finish_ndjson(root / "fhir-ndjson", end_us=us_from_ms(end_ms))
     return list(report.files)
 
@@ -133,7 +133,7 @@ def _csv(seed: int, _output: OutputOptions) -> WriteShard:
 def _fhir(seed: int, output: OutputOptions) -> WriteShard:
     from fhir_export import FhirExporter
 
-    exporter = FhirExporter(seed=seed, layout=output.layout())
+    exporter = FhirExporter(seed=seed, layout=output.layout(), us_core=output.us_core)
 
     def write(records: "Records", folder: Path, _shard: int) -> None:
         exporter.write_bundles(records, folder / "fhir")
@@ -145,7 +145,7 @@ def _ndjson(seed: int, output: OutputOptions) -> WriteShard:
     from fhir_export import FhirExporter
     from fhir_export.ndjson import SHARED_TYPES, line_file
 
-    exporter = FhirExporter(seed=seed, layout=output.layout())
+    exporter = FhirExporter(seed=seed, layout=output.layout(), us_core=output.us_core)
 
     def write(records: "Records", folder: Path, shard: int) -> None:
         place = folder / "fhir-ndjson"

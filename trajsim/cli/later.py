@@ -25,17 +25,17 @@ _OPTIONS: Mapping[str, str] = {
     "--claims": "claims and explanations of benefit",
     "--model": "learned timing",
     "--strict-semantics": "GMF without Synthea's quirks",
-    "--us-core": "US Core profiles",
 }
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
     "generate": _OPTIONS,
     "trace": _OPTIONS,
     "parity": {},
-    "export": {name: _OPTIONS[name] for name in ("--claims", "--us-core")},
+    "export": {name: _OPTIONS[name] for name in ("--claims",)},
 }
 
 FORMATS: Mapping[str, str] = {"omop": "OMOP CDM tables", "meds": "MEDS event tables"}
+US_CORE: Mapping[str, str] = {"7.0.0": "profiles of US Core 7.0.0", "8.0.0": "profiles of US Core 8.0.0"}
 SOURCES: Mapping[str, str] = {"omop": "OMOP CDM tables", "meds": "MEDS event tables", "fhir": "FHIR bundles and NDJSON"}
 
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajsim.cli.later import US_CORE, refuse_later_value
 from trajsim.errors import ConfigError
 
 if TYPE_CHECKING:  # `trajsim --help` does not load FHIR
     from fhir_export import Layout
 
 DEFAULT_BUNDLE = "transaction"
+DEFAULT_US_CORE = "6.1.0"
 _BUNDLES = "fhir"
 _FHIR = ("fhir", "fhir-ndjson")
 
@@ -43,6 +45,12 @@ Compress = Annotated[
 Years = Annotated[
     int, typer.Option("--years", help="Years of history to keep, in every format; 0: the whole life.", min=0)
 ]
+UsCore = Annotated[
+    str,
+    typer.Option(
+        "--us-core", metavar="6.1.0|none", help="Version of US Core whose profiles FHIR claims; none: no profile."
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +62,14 @@ class OutputOptions:
         bundle_size: Entries of a bundle at most; 0: no limit.
         compress: ``gzip``, ``zstd`` or None.
         years: Years of history to keep; 0: all.
+        us_core: Version of US Core, or ``none``.
     """
 
     bundle: str = DEFAULT_BUNDLE
     bundle_size: int = 0
     compress: str | None = None
     years: int = 0
+    us_core: str = DEFAULT_US_CORE
 
     def layout(self) -> "Layout":
         """The same for FHIR.
@@ -77,12 +87,19 @@ class OutputOptions:
             "--bundle": self.bundle,
             "--bundle-size": self.bundle_size or None,
             "--compress": self.compress,
+            "--us-core": self.us_core,
             "--years": self.years,
         }
 
 
 def resolve_output_options(
-    formats: Sequence[str], *, bundle: str, bundle_size: int | None, compress: str | None, years: int
+    formats: Sequence[str],
+    *,
+    bundle: str,
+    bundle_size: int | None,
+    compress: str | None,
+    years: int,
+    us_core: str = DEFAULT_US_CORE,
 ) -> OutputOptions:
     """Checks the options against each other: none is ignored in silence.
 
@@ -92,6 +109,7 @@ def resolve_output_options(
         bundle_size: As given.
         compress: As given.
         years: As given.
+        us_core: As given.
 
     Raises:
         ConfigError: An option has no such value, or is about a format that is not written.
@@ -102,9 +120,16 @@ def resolve_output_options(
     _require_format("--bundle", formats, (_BUNDLES,), is_given=bundle != DEFAULT_BUNDLE)
     _require_format("--bundle-size", formats, (_BUNDLES,), is_given=bundle_size is not None)
     _require_format("--compress", formats, _FHIR, is_given=compress is not None)
-    options = OutputOptions(bundle=bundle, bundle_size=bundle_size or 0, compress=compress, years=years)
+    _require_format("--us-core", formats, _FHIR, is_given=us_core != DEFAULT_US_CORE)
+    refuse_later_value("--us-core", us_core, US_CORE)
+    options = OutputOptions(
+        bundle=bundle, bundle_size=bundle_size or 0, compress=compress, years=years, us_core=us_core
+    )
     if set(formats) & set(_FHIR):
+        from fhir_export.profiles import require_us_core
+
         options.layout()
+        require_us_core(us_core)
     return options
 
 

@@ -45,6 +45,7 @@ def trace(
     bundle_size: Annotated[int | None, typer.Option("--bundle-size", hidden=True)] = None,
     compress: Annotated[str | None, typer.Option("--compress", hidden=True)] = None,
     years: Annotated[int | None, typer.Option("--years", hidden=True)] = None,
+    us_core: Annotated[str | None, typer.Option("--us-core", hidden=True)] = None,
     threads: Annotated[int | None, typer.Option("--threads", hidden=True)] = None,
     shard_size: Annotated[int | None, typer.Option("--shard-size", hidden=True)] = None,
     state_metrics: Annotated[bool, typer.Option("--state-metrics", hidden=True)] = False,
@@ -56,7 +57,7 @@ def trace(
 
     Example: trajsim trace --patient 3 --seed 7 --only hypertension
     """
-    del no_model, out, formats, bundle, bundle_size, compress, years, threads, shard_size, state_metrics, quiet
+    del no_model, out, formats, bundle, bundle_size, compress, years, us_core, threads, shard_size, state_metrics, quiet
     if patient < 0 or (n_patients is not None and patient >= n_patients):
         msg = f"--patient must lie in 0 ... {'' if n_patients is None else n_patients - 1}, got {patient}"
         raise ConfigError(msg)

@@ -34,6 +34,9 @@ def plain(content: bytes, name: str) -> bytes:
         (("fhir",), {"bundle_size": 0}, "--bundle-size must be positive, got 0"),
         (("csv",), {"bundle": "put"}, "--bundle is about the format fhir, which --format does not name"),
         (("fhir-ndjson",), {"bundle_size": 100}, "--bundle-size is about the format fhir,"),
+        (("csv",), {"us_core": "none"}, "--us-core is about the format fhir or fhir-ndjson,"),
+        (("fhir",), {"us_core": "7.0.0"}, "--us-core 7.0.0 .* comes with a later release"),
+        (("fhir",), {"us_core": "6"}, "--us-core must be one of 6.1.0, none, got '6'"),
         (("csv", "parquet"), {"compress": "gzip"}, "--compress is about the format fhir or fhir-ndjson,"),
     ],
 )
@@ -46,7 +49,8 @@ def test_no_option_is_ignored_in_silence(formats: tuple[str, ...], options: dict
 def test_options_are_recorded_by_name() -> None:
     options = resolve_output_options(("fhir",), bundle="put", bundle_size=None, compress="zstd", years=10)
     assert options == OutputOptions(bundle="put", compress="zstd", years=10)
-    assert options.recorded() == {"--bundle": "put", "--bundle-size": None, "--compress": "zstd", "--years": 10}
+    recorded = {"--bundle": "put", "--bundle-size": None, "--compress": "zstd", "--us-core": "6.1.0", "--years": 10}
+    assert options.recorded() == recorded
 
 
 def test_a_run_is_another_one_with_another_layout(
@@ -54,10 +58,10 @@ def test_a_run_is_another_one_with_another_layout(
 ) -> None:
     out = tmp_path / "run"
     command = ["generate", "--modules-dir", str(modules), *RUN, "--format", "fhir", "--out", str(out)]
-    assert main([*command, "--bundle", "put", "--bundle-size", "40", "--years", "5"]) == 0
+    assert main([*command, "--bundle", "put", "--bundle-size", "400", "--years", "5"]) == 0
     options = json.loads((out / "manifest.json").read_bytes())["run"]["options"]
     assert {name: options[name] for name in ("--bundle", "--bundle-size", "--compress", "--years")} == {
-        "--bundle": "put", "--bundle-size": 40, "--compress": None, "--years": 5,
+        "--bundle": "put", "--bundle-size": 400, "--compress": None, "--years": 5,
     }  # fmt: skip
     assert main([*command, "--bundle", "put", "--years", "5"]) == 2
     assert "--bundle-size" in capsys.readouterr().err
@@ -131,3 +135,13 @@ def test_an_export_that_fails_leaves_whole_files_only(modules: Path, tmp_path: P
 def test_trace_takes_the_options_of_generate(modules: Path) -> None:
     options = ["--bundle", "put", "--bundle-size", "3", "--compress", "gzip", "--years", "2"]
     assert main(["trace", "--modules-dir", str(modules), "--patient", "0", *options]) == 0
+
+
+def test_us_core_decides_what_is_claimed(modules: Path, tmp_path: Path) -> None:
+    command = ["generate", "--modules-dir", str(modules), *RUN, "--format", "fhir", "--out"]
+    assert main([*command, str(tmp_path / "with")]) == 0
+    assert main([*command, str(tmp_path / "without"), "--us-core", "none"]) == 0
+    for name, is_claimed in (("with", True), ("without", False)):
+        content = b"".join(files(tmp_path / name).values())
+        assert (b"StructureDefinition/us-core-patient" in content) == is_claimed
+    assert main([*command, str(tmp_path / "with"), "--us-core", "none"]) == 2
