@@ -171,6 +171,23 @@ def dosage(prescription: str | None) -> bytes:
     return checked(Dosage, instruction)
 
 
+def _supplied(content: Json) -> float | int | None:
+    """How many doses a prescription supplies at a time; None: it does not say."""
+    duration: Json = content.get("duration") or {}
+    dose = _dose(content)
+    if not duration or not dose:
+        return None
+    per_day = float(dose["amount"]) * float(dose["frequency"]) / days_of(float(dose["period"]), dose["unit"])
+    amount = per_day * days_of(float(duration["quantity"]), duration["unit"])
+    return _plain(round(amount, 3)) if amount > 0 else None
+
+
+def dispensed(prescription: str | None) -> bytes:
+    """The quantity of a dispense; empty if the prescription does not say."""
+    amount = _supplied(orjson.loads(prescription or "{}"))
+    return b"" if amount is None else checked(Quantity, {"value": amount})
+
+
 def dispense(prescription: str | None) -> bytes:
     """The members of a dispense request that a prescription fixes; may be empty."""
     content: Json = orjson.loads(prescription or "{}")
@@ -178,13 +195,10 @@ def dispense(prescription: str | None) -> bytes:
     if content.get("refills"):
         request["numberOfRepeatsAllowed"] = int(content["refills"])
     duration: Json = content.get("duration") or {}
-    dose = _dose(content)
     if duration:
-        days = days_of(float(duration["quantity"]), duration["unit"])
-        if dose:
-            per_day = float(dose["amount"]) * float(dose["frequency"]) / days_of(float(dose["period"]), dose["unit"])
-            if per_day * days > 0:
-                request["quantity"] = {"value": _plain(round(per_day * days, 3))}
+        amount = _supplied(content)
+        if amount is not None:
+            request["quantity"] = {"value": amount}
         unit = period_unit(duration["unit"])
         request["expectedSupplyDuration"] = {
             "value": _plain(duration["quantity"]), "unit": duration["unit"], "system": UCUM, "code": unit,

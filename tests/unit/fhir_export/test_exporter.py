@@ -31,7 +31,7 @@ MakeRows = Callable[[int], Rows]
 
 PATIENT = 2**63 + 5
 ENCOUNTER, CONDITION = 5 << 32, 5 << 32 | 1
-OWN_RESOURCES = 45  # of one patient
+OWN_RESOURCES = 49  # of one patient
 SHARED_RESOURCES = 8  # of patients who see the same people
 SHARED_BY_TWO = SHARED_RESOURCES + 2  # of two patients with other general practitioners
 
@@ -267,6 +267,20 @@ def test_care_plan(found: Callable[[str, int], Json]) -> None:
     assert "Wording &lt;b&gt;" in plans[0]["text"]["div"]
     assert plans[0]["category"][0]["coding"][0]["code"] == "assess-plan"
     assert "end" not in plans[0]["period"]
+
+
+def test_what_is_prescribed_is_dispensed_and_what_is_given_is_administered(
+    exporter: FhirExporter, make_records: MakeRecords
+) -> None:
+    everything = resources(exporter, make_records(PATIENT))
+    kinds = ("MedicationDispense", "MedicationAdministration")
+    dispenses, given = ([each for each in everything.values() if each["resourceType"] == kind] for kind in kinds)
+    orders = {each["authorizingPrescription"][0]["reference"]: each for each in dispenses}
+    assert set(orders) == {f"MedicationRequest/{resource_id(7, PATIENT, key)}" for key in (300, 301, 302)}
+    first = orders[f"MedicationRequest/{resource_id(7, PATIENT, 300)}"]
+    assert first["quantity"] == {"value": 60}
+    assert first["dosageInstruction"][0]["text"].startswith("Take 2, 3 times every day")
+    assert [each["request"]["reference"] for each in given] == [f"MedicationRequest/{resource_id(7, PATIENT, 303)}"]
 
 
 def test_care_team_and_goal(exporter: FhirExporter, make_records: MakeRecords) -> None:
