@@ -24,6 +24,7 @@ from fhir_export.resources import (
     practitioner,
     procedure,
     provenance,
+    specimen,
     supply_delivery,
 )
 from fhir_export.shard import Kind
@@ -42,6 +43,7 @@ KINDS: tuple[Kind, ...] = (
     care_plan.KIND,
     procedure.KIND,
     observation.KIND,
+    specimen.KIND,
     diagnostic_report.KIND,
     immunization.KIND,
     device.KIND,

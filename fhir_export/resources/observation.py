@@ -36,8 +36,8 @@ _ABSENT, _QUANTITY, _NUMBER, _CONCEPT, _STRING, _TRUE, _FALSE, _N_VALUES = range
 # Cell _VALUE: mantissa of a number (its decimals in the next cell), text of anything else.
 (
     _TIME, _ENCOUNTER, _CODE, _CATEGORY_TEXT, _VALUE, _DECIMALS, _UNIT, _COMPONENTS, _N_COMPONENTS, _PERFORMER, _RANGE,
-    _WIDTH,
-) = range(2, 14)  # fmt: skip
+    _SPECIMEN, _WIDTH,
+) = range(2, 15)  # fmt: skip
 
 
 def _value(kind: int, slot: Slots) -> Json:
@@ -74,6 +74,8 @@ def _build(shape: Shape, slot: Slots) -> Json:
         content["component"] = [slot.listed(_COMPONENTS, code={"text": "any"})]
     if shape["value"] != _ABSENT or not shape["components"]:
         content |= _value(shape["value"], slot)
+    if shape["specimen"]:
+        content["specimen"] = slot.reference("Specimen", _SPECIMEN)
     if shape["range"]:
         code, display = _INTERPRETATIONS[shape["range"]]
         content["interpretation"] = [{"coding": [{"system": _INTERPRETATION, "code": code, "display": display}]}]
@@ -88,7 +90,7 @@ def _build_component(shape: Shape, slot: Slots) -> Json:
 FAMILY = Family(
     "Observation",
     Observation,
-    ShapeSpace(encounter=2, category=2, components=2, value=_N_VALUES, profile=len(NAMES), range=4),
+    ShapeSpace(encounter=2, category=2, components=2, value=_N_VALUES, profile=len(NAMES), range=4, specimen=2),
     _build,
 )
 COMPONENT = Family(
@@ -117,6 +119,7 @@ def _fill(shard: Shard) -> None:
     cells[:, _COMPONENTS], counts = shard.add_children(panels, section.rows, section)
     cells[:, _N_COMPONENTS] = counts
     is_part = panels != NONE
+    cells[:, _SPECIMEN] = shard.lookups["specimen"]
     cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     shard.is_part[section.base : section.base + section.n_rows] = is_part
     alone = shard.templates_of(
@@ -129,6 +132,7 @@ def _fill(shard: Shard) -> None:
         value=values,
         profile=_profiles(shard, section, values, panels),
         range=_ranges(shard, section, values),
+        specimen=cells[:, _SPECIMEN] != NONE,
     )
     inside = shard.templates_of(section, COMPONENT, where=is_part, value=values)
     cells[:, 0] = np.where(is_part, inside, alone)

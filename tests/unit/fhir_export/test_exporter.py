@@ -352,6 +352,28 @@ def test_panel_holds_its_components_and_no_value(found: Callable[[str, int], Jso
         found("Observation", 110)
 
 
+def test_results_of_a_visit_share_a_specimen(
+    exporter: FhirExporter, make_records: MakeRecords, make_rows: MakeRows
+) -> None:
+    rows = make_rows(PATIENT)
+    names = {
+        100: "Glucose [Mass/volume] in Serum or Plasma",
+        101: "Urea in Blood",
+        102: "Protein in Urine",
+        103: "Other",
+    }
+    tests = [
+        rows["observations"][0] | {"row_key": key, "display": name, "report_key": 0} for key, name in names.items()
+    ]
+    parts = {name: rows[name] for name in ("patients", "encounters", "conditions")}
+    everything = resources(exporter, make_records(**parts, observations=tests))
+    found = [everything[f"Observation/{resource_id(7, PATIENT, key)}"].get("specimen") for key in names]
+    assert found[0] == found[1] != found[2]
+    assert found[3] is None
+    kinds = [everything[each["reference"]]["type"]["text"] for each in found[1:3] if each]
+    assert kinds == ["Blood specimen", "Urine specimen"]
+
+
 def test_report_refers_to_its_observations(found: Callable[[str, int], Json]) -> None:
     report, empty = found("DiagnosticReport", 200), found("DiagnosticReport", 201)
     assert report["result"] == [{"reference": f"Observation/{resource_id(7, PATIENT, key)}"} for key in (100, 101)]
