@@ -10,6 +10,7 @@ from fhir_export.layout import Layout
 from fhir_export.links import Links, find_links
 from fhir_export.ndjson import resource_counts
 from fhir_export.output import ExportReport, Pen, WholeFiles
+from fhir_export.pieces import TooSmallError, cut_pieces
 from fhir_export.shard import Integers, Shard
 from fhir_export.templates import META
 from trajsim.errors import ExportError
@@ -74,28 +75,17 @@ class _Pieces:
         is_part = self._shard.is_part
         rows = [row for start, stop in ranges.tolist() for row in range(start, stop) if not is_part[row]]
         rows.sort(key=self._visit)
-        piece: set[int] = set()
-        written: set[int] = set()
-        for row in rows:
-            if row in written:
-                continue
-            needed = self._links.closure(row)
-            if len(needed) > self._most:
-                raise self._too_small(row, len(needed))
-            if len(piece | needed) > self._most:
+        try:
+            for piece in cut_pieces(rows, self._links.of, self._most):
                 yield sorted(piece)
-                piece = set()
-            piece |= needed
-            written |= needed
-        if piece:
-            yield sorted(piece)
+        except TooSmallError as error:
+            raise self._too_small(error.item, error.n_needed) from error
 
     def _visit(self, row: int) -> int:
         """The visit that a row is, or refers to; -1: none."""
         if row in self._visits:
             return row
-        targets = self._links.targets[self._links.first[row] : self._links.first[row + 1]]
-        return next((target for target in targets if target in self._visits), -1)
+        return next((target for target in self._links.of(row) if target in self._visits), -1)
 
     def _too_small(self, row: int, n_needed: int) -> ExportError:
         kinds = [s for s in self._shard.resource_sections() if s.base <= row < s.base + s.n_rows]

@@ -24,16 +24,9 @@ class Links:
     first: list[int]
     targets: list[int]
 
-    def closure(self, row: int) -> set[int]:
-        """A row with all that it needs: what it refers to, what that refers to, and so on."""
-        found, open_ = {row}, [row]
-        while open_:
-            at = open_.pop()
-            for target in self.targets[self.first[at] : self.first[at + 1]]:
-                if target not in found:
-                    found.add(target)
-                    open_.append(target)
-        return found
+    def of(self, row: int) -> list[int]:
+        """The rows that a row refers to."""
+        return self.targets[self.first[row] : self.first[row + 1]]
 
 
 def find_links(shard: Shard) -> Links:

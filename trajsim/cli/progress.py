@@ -53,3 +53,33 @@ class PatientProgress:
     def advance(self, n_patients: int) -> None:
         """More patients are done; may be called from any thread."""
         self._progress.advance(self._task, n_patients)
+
+
+class EntryProgress:
+    """The same for resources on their way to a server, whose number is not known before they are sent."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        is_shown = console.is_terminal and not quiet and sys.stderr.isatty()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:,.0f} loaded"),
+            console=console,
+            disable=not is_shown,
+            transient=True,
+        )
+        self._task = self._progress.add_task("resources", total=None)
+
+    def __enter__(self) -> "EntryProgress":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def advance(self, n_resources: int) -> None:
+        """More resources are loaded."""
+        self._progress.advance(self._task, n_resources)
