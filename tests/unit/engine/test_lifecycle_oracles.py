@@ -15,6 +15,7 @@ from trajsim.engine.kernels.lifecycle import growth, risks
 from trajsim.engine.kernels.lifecycle.draws import normal_cdf
 from trajsim.engine.options import SimulationOptions
 from trajsim.engine.program import Program
+from trajsim.engine.reference.lifecycle import growth as plain
 from trajsim.engine.simulate import simulate_life
 from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle
@@ -78,6 +79,27 @@ def test_growth(program: Program, results: Path) -> None:
             back = growth.lms_percentile(floats, base, chart, sex, months, value)
             assert math.isclose(back, min(percentile, 0.995), abs_tol=1e-9), row
         assert _is_close(value, row["value"]), (row, value)
+
+
+def test_no_percentile_is_too_low_for_a_chart(program: Program) -> None:
+    """Newborns of a drawn percentile of one in a million have a weight, the same in both interpreters."""
+    floats, base = program.floats, program.header[0].d_charts
+    n_beyond = 0
+    for number in CHARTS.values():
+        for sex, name in enumerate("FM"):
+            for months in (0, 1, 12, 24, 36):
+                lms = plain.chart(number, name, months)
+                if math.isnan(lms.median):
+                    continue
+                least = plain.lms_value(lms, 0.001)
+                for percentile in (1e-300, 1e-16, 1e-9, 1e-6):
+                    value = growth.lms_value(floats, base, number, sex, months, percentile)
+                    assert value == plain.lms_value(lms, percentile)
+                    assert 0.0 < value <= least
+                    n_beyond += value == least
+    assert n_beyond > 0
+    beyond = growth.lms_value(floats, base, growth.WEIGHT_CHART, 1, 0, 1e-9)
+    assert beyond == plain.lms_value(plain.chart(plain.WEIGHT, "M", 0), 0.001)
 
 
 def test_risks(results: Path) -> None:

@@ -39,7 +39,10 @@ def lms_value(D, base, chart, sex, month, p):
     l, m, s = D[at], D[at + 1], D[at + 2]
     if l == 0.0:
         return m * math.exp(s * z)
-    return m * (1.0 + l * s * z) ** (1.0 / l)
+    root = 1.0 + l * s * z
+    if root <= 0.0:  # beyond the end of the chart's distribution: about one newborn in a million
+        root = 1.0 + l * s * normal_quantile(0.001)
+    return m * root ** (1.0 / l)
 
 
 @jit

@@ -49,7 +49,10 @@ def lms_value(lms: Lms, percentile: float) -> float:
     z = normal_quantile(min(percentile, _MOST_PERCENTILE))
     if lms.skewness == 0.0:
         return lms.median * math.exp(lms.variation * z)
-    return lms.median * math.pow(1.0 + lms.skewness * lms.variation * z, 1.0 / lms.skewness)
+    base = 1.0 + lms.skewness * lms.variation * z
+    if base <= 0.0:
+        base = 1.0 + lms.skewness * lms.variation * normal_quantile(_BELOW_ALL)
+    return lms.median * math.pow(base, 1.0 / lms.skewness)
 
 
 def lms_percentile(lms: Lms, value: float) -> float:
