@@ -19,19 +19,26 @@ CODE: Json = {"system": "SNOMED-CT", "code": "1", "display": "one"}
 BIRTH_MS = ms_from_iso("2000-01-31")
 
 
-def _same(files: dict[str, dict[str, Json]], *, days: int = 400, tables: dict[str, str] | None = None) -> None:
+def _same(
+    files: dict[str, dict[str, Json]],
+    *,
+    days: int = 400,
+    tables: dict[str, str] | None = None,
+    n_patients: int = 3,
+    lifecycle: Lifecycle = Lifecycle.NONE,
+) -> None:
     """Both engines live the same lives."""
     whole = {key: {"name": f"Module {key}", "states": {**states, "End": END}} for key, states in files.items()}
     modules: ModuleSet = load(whole, tables or {})
     cohort = Cohort(
-        patient_id=np.arange(3, dtype=np.uint64),
-        birth_ms=np.full(3, BIRTH_MS),
-        death_ms=np.full(3, NEVER_MS),
+        patient_id=np.arange(n_patients, dtype=np.uint64),
+        birth_ms=np.full(n_patients, BIRTH_MS),
+        death_ms=np.full(n_patients, NEVER_MS),
         attributes={
-            "gender": AttributeColumn(kind="text", values=np.zeros(3, dtype=np.int32), categories=("F",)),
+            "gender": AttributeColumn(kind="text", values=np.zeros(n_patients, dtype=np.int32), categories=("F",)),
         },
     )
-    options = SimulationOptions(seed=7, end_ms=BIRTH_MS + days * DAY_MS, lifecycle=Lifecycle.NONE)
+    options = SimulationOptions(seed=7, end_ms=BIRTH_MS + days * DAY_MS, lifecycle=lifecycle)
     assert_machine_equals_reference(
         Scenario(files=whole, table_files=tables or {}, modules=modules, cohort=cohort, options=options)
     )
@@ -203,3 +210,15 @@ def test_an_end_by_name_takes_the_first_in_the_order_of_the_hash_map(codes: tupl
             },
         }
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("status", ["M", "S", "W"])
+def test_a_module_marries_and_divorces(status: str) -> None:
+    """Marriages end at 35, 45 and 55 only if the attribute says that there is one, whoever set it."""
+    years = 365.25
+    states = {
+        "Initial": _to("Twenties"), "Twenties": _delay("Set", 30 * years),
+        "Set": _set("Thirties", "marital_status", value=status), "Thirties": _delay("Again", 10 * years),
+        "Again": _set("End", "marital_status", value="M"),
+    }  # fmt: skip
+    _same({"top": states}, days=round(57 * years), n_patients=24, lifecycle=Lifecycle.SYNTHEA)

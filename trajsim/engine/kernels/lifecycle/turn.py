@@ -25,6 +25,7 @@ from trajsim.engine.kernels.lifecycle.draws import (
     INTEGER,
     NIL,
     NUMBER,
+    STRING,
     is_active,
     is_present,
     is_true,
@@ -176,6 +177,16 @@ def _stop_after(x, name, t, q):
 
 
 @jit
+def _is_married(h, Z, x):
+    """A module may have set the attribute; what no module mentions has no slot, and `married` stands for it."""
+    slot = Z[h.z_life_slot + A_MARITAL]
+    if slot < 0:
+        return x.married != 0
+    married = np.float64(Z[h.z_life_text + TEXT_M])
+    return x.w[h.w_attribute + slot] == STRING and x.f[h.f_attribute + slot] == married
+
+
+@jit
 def _marry(h, Z, x, years):
     """Marital status at 28, 35, 45 and 55; the bits of `habits` say what was done."""
     if years >= 28 and x.habits & 4 == 0:
@@ -186,7 +197,7 @@ def _marry(h, Z, x, years):
         age = 35 + 10 * k
         if years >= age and x.habits & (8 << k) == 0:
             x.habits |= 8 << k
-            if x.married == 0:
+            if not _is_married(h, Z, x):
                 continue
             u = keyed(x, ID_MARITAL, age, 0, 0)
             widowed = 0.02 if k == 0 else (0.03 if k == 1 else 0.06)
