@@ -154,7 +154,8 @@ def _of(shard: Shard, section: Section, encounters: Integers, what: str) -> Inte
     own = shard.lookups[what][section.patient]
     if not shard.sections["encounters"].n_rows:
         return own
-    seen = shard.lookups[f"encounter {what}"][encounters - shard.sections["encounters"].base]
+    place = np.where(encounters == NONE, 0, encounters - shard.sections["encounters"].base)
+    seen = shard.lookups[f"encounter {what}"][place]
     return np.where(encounters == NONE, own, seen)
 
 

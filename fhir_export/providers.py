@@ -33,16 +33,16 @@ EMERGENCY, WARD, FIRST_PRACTITIONER, WALK_IN = 0, 1, 2, 4
 N_PRACTITIONERS = 2
 
 _SITE_NAMES = ("General Hospital", "Family Practice", "Urgent Care")
-_GIVEN = (
+GIVEN_NAMES = (
     ("Ada", "Belen", "Clara", "Dana", "Edith", "Farah", "Grace", "Hana", "Ines", "Joan", "Keiko", "Lena"),
     ("Abel", "Boris", "Cyrus", "David", "Emil", "Felix", "George", "Hugo", "Ivan", "Jonas", "Karim", "Louis"),
 )  # fmt: skip
-_FAMILIES = (
+FAMILY_NAMES = (
     "Ashgrove", "Brindle", "Calloway", "Dunmore", "Ellwood", "Fairburn", "Garrick", "Hollis", "Inglewood", "Jessop",
     "Kirkby", "Langford", "Merrick", "Northcott", "Oakden", "Pemberton", "Quillan", "Rosedale", "Stanhope", "Thornby",
     "Underhill", "Varley", "Whitmore", "Yarrow",
 )  # fmt: skip
-_STREETS = ("Elm Street", "Oak Avenue", "Maple Street", "Cedar Lane", "Park Avenue", "Hill Road", "Lake Street")
+STREETS = ("Elm Street", "Oak Avenue", "Maple Street", "Cedar Lane", "Park Avenue", "Hill Road", "Lake Street")
 _SITES_FROM = 1_000
 _CLINICIANS_FROM = 2_000
 
@@ -98,7 +98,7 @@ def site(place: Place, number: int) -> Site:
         key=word,
         npi=_npi(word),
         name=f"{place.city or place.state or 'Anywhere'} {_SITE_NAMES[number]}",
-        line=f"{100 + word % 9_900} {_STREETS[word // 9_900 % len(_STREETS)]}",
+        line=f"{100 + word % 9_900} {STREETS[word // 9_900 % len(STREETS)]}",
         postal_code=f"{place.postal_prefix}{number + 1:02d}" if place.postal_prefix else None,
         phone=_phone(word),
     )
@@ -109,8 +109,8 @@ def clinician(place: Place, number: int) -> Clinician:
     """A clinician of a place."""
     word = _word(place, _CLINICIANS_FROM + number)
     is_woman = word % 2 == 0
-    names = _GIVEN[not is_woman]
-    given, family = names[word // 2 % len(names)], _FAMILIES[word // 64 % len(_FAMILIES)]
+    names = GIVEN_NAMES[not is_woman]
+    given, family = names[word // 2 % len(names)], FAMILY_NAMES[word // 64 % len(FAMILY_NAMES)]
     return Clinician(
         key=word,
         npi=_npi(word),

@@ -9,7 +9,7 @@ REASON_COLUMNS = ("reason_system", "reason_code", "reason_display")
 
 
 def reasons(shard: Shard, section: Section) -> tuple[Integers, Integers]:
-    """The reason of every row of a table that has one.
+    """The reason of every row of a table that has one; looked up once.
 
     A reason that is an entry of another kind (a procedure, a medication) has a code like any other; FHIR would not
     allow a reference to it everywhere.
@@ -17,10 +17,14 @@ def reasons(shard: Shard, section: Section) -> tuple[Integers, Integers]:
     Returns:
         Row of the Condition (NONE: it is none), and the text of the CodeableConcept (NONE: there is no code).
     """
-    columns = shard.columns(section.name)
-    rows = shard.find(section, columns.keys("reason_key"), "conditions")
-    codes = shard.codes(section.name, REASON_COLUMNS, concept, where=~columns.text("reason_code").is_null)
-    return rows, codes
+    names = f"reason row of {section.name}", f"reason code of {section.name}"
+    if names[0] not in shard.lookups:
+        columns = shard.columns(section.name)
+        shard.lookups[names[0]] = shard.find(section, columns.keys("reason_key"), "conditions")
+        shard.lookups[names[1]] = shard.codes(
+            section.name, REASON_COLUMNS, concept, where=~columns.text("reason_code").is_null
+        )
+    return shard.lookups[names[0]], shard.lookups[names[1]]
 
 
 def choice(rows: Integers, codes: Integers) -> Integers:

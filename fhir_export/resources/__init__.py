@@ -16,6 +16,7 @@ from fhir_export.resources import (
     encounter,
     imaging_study,
     immunization,
+    media,
     medication_given,
     medication_request,
     observation,
@@ -24,6 +25,8 @@ from fhir_export.resources import (
     practitioner,
     procedure,
     provenance,
+    related_person,
+    service_request,
     specimen,
     supply_delivery,
 )
@@ -31,6 +34,7 @@ from fhir_export.shard import Kind
 
 KINDS: tuple[Kind, ...] = (
     patient.KIND,
+    related_person.KIND,
     encounter.KIND,
     coverage.KIND,
     organization.KIND,
@@ -44,11 +48,13 @@ KINDS: tuple[Kind, ...] = (
     procedure.KIND,
     observation.KIND,
     specimen.KIND,
+    imaging_study.KIND,
+    media.KIND,
     diagnostic_report.KIND,
+    service_request.KIND,
     immunization.KIND,
     device.KIND,
     supply_delivery.KIND,
-    imaging_study.KIND,
     document_reference.KIND,
     provenance.KIND,
 )

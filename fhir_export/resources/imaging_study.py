@@ -11,7 +11,7 @@ from fhir_export.templates import META, Family, Json, Shape, ShapeSpace, Slots
 
 STUDIES, SERIES, INSTANCES = "imaging.studies", "imaging", "imaging.instances"
 
-_TIME, _ENCOUNTER, _PROCEDURE, _SERIES, _N_SERIES, _ALL_INSTANCES, _STUDY_WIDTH = range(2, 9)
+_TIME, _ENCOUNTER, _PROCEDURE, _SERIES, _N_SERIES, _ALL_INSTANCES, _ORDER, _STUDY_WIDTH = range(2, 10)
 _START, _NUMBER, _MODALITY, _BODY_SITE, _INSTANCES, _N_INSTANCES, _SERIES_WIDTH = range(2, 9)
 _POSITION, _SOP_CLASS, _TITLE, _INSTANCE_WIDTH = range(2, 6)
 
@@ -23,6 +23,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "identifier": [{"use": "official", "system": "urn:dicom:uid", "value": f"urn:oid:{slot.uid()}"}],
         "status": "available",
         "subject": slot.reference("Patient", PATIENT),
+        "basedOn": [slot.reference("ServiceRequest", _ORDER)],
         "started": slot.date_time(_TIME),
         "numberOfSeries": slot.integer(_N_SERIES),
         "numberOfInstances": slot.integer(_ALL_INSTANCES),
@@ -74,13 +75,19 @@ def sop_class(code: str | None) -> bytes:
     return coding("DICOM-SOP", code or "1.2.840.10008.5.1.4.1.1.66")
 
 
-def _begins_study(shard: Shard) -> NDArray[np.bool_]:
+def begins_study(shard: Shard) -> NDArray[np.bool_]:
     """First series of each study."""
     columns = shard.columns(SERIES)
     patients, studies = columns.keys("patient_id"), columns.keys("study_key")
     begins = np.ones(columns.n_rows, np.bool_)
     begins[1:] = (patients[1:] != patients[:-1]) | (studies[1:] != studies[:-1])
     return begins
+
+
+def procedures_of(shard: Shard) -> Integers:
+    """The text of the procedure of each study."""
+    procedure = ["procedure_system", "procedure_code", "procedure_display"]
+    return shard.codes(SERIES, procedure, concept)[begins_study(shard)]
 
 
 def _instances(shard: Shard) -> tuple[Integers, Integers]:
@@ -94,7 +101,7 @@ def _instances(shard: Shard) -> tuple[Integers, Integers]:
 def _plan(shard: Shard) -> None:
     columns = shard.columns(SERIES)
     patients, keys = columns.keys("patient_id"), columns.keys("row_key")
-    begins = _begins_study(shard)
+    begins = begins_study(shard)
     shard.add(STUDIES, "ImagingStudy", _STUDY_WIDTH, patients[begins], columns.keys("study_key")[begins])
     shard.add(SERIES, None, _SERIES_WIDTH, patients, keys)
     series, position = _instances(shard)
@@ -131,11 +138,11 @@ def _fill_series(shard: Shard) -> None:
 
 def _fill_studies(shard: Shard) -> None:
     section, series, columns = shard.sections[STUDIES], shard.sections[SERIES], shard.columns(SERIES)
-    cells, begins = section.cells, _begins_study(shard)
+    cells, begins = section.cells, begins_study(shard)
     cells[:, _TIME] = columns.times("time")[begins]
+    cells[:, _ORDER] = shard.lookups["study order"]
     cells[:, _ENCOUNTER] = shard.require(series, "encounter_key", "encounters")[begins]
-    procedure = ["procedure_system", "procedure_code", "procedure_display"]
-    cells[:, _PROCEDURE] = shard.codes(SERIES, procedure, concept)[begins]
+    cells[:, _PROCEDURE] = procedures_of(shard)
     study = np.cumsum(begins) - 1
     cells[:, _SERIES], cells[:, _N_SERIES] = shard.add_children(study + section.base, series.rows, section)
     images = np.bincount(study, weights=series.cells[:, _N_INSTANCES], minlength=section.n_rows)

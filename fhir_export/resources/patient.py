@@ -7,7 +7,9 @@ from fhir.resources.R4B.patient import Patient
 from numpy.typing import NDArray
 
 from fhir_export.concepts import checked, coded
+from fhir_export.providers import STREETS
 from fhir_export.shard import NONE, Integers, Kind, Section, Shard, escaped
+from fhir_export.shares import DECLINED_SEX, OLD_ADDRESS, OLD_NAME, SUFFIX, TRIBE, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.us_states import US_STATES
 from fhir_export.vocabulary import language_tag
@@ -25,16 +27,24 @@ _MARITAL = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
 _MARITAL_STATUSES = {"M": "Married", "S": "Never Married", "D": "Divorced", "W": "Widowed"}
 _SEXES = ("F", "M")
 
-# Of so many patients one declined to say what sex to record, the example of data that are absent for a reason. Nobody
-# else has the extension: `gender` and the birth sex say it, and HAPI's validator cannot look up a bare SNOMED CT code.
-_ONE_DECLINED_OF = 64
-_DECLINED_XOR = 0x632BE59BD9B4E019
+_YEAR_US = 31_556_952_000_000
+_TRIBES = "http://terminology.hl7.org/CodeSystem/v3-TribalEntityUS"
+_TRIBE_OF_STATE = {
+    "Arizona": ("104", "Hopi Tribe of Arizona"),
+    "California": ("336", "Yurok Tribe of the Yurok Reservation, California"),
+    "Maine": ("196", "Penobscot Tribe of Maine"),
+    "New York": ("266", "Seneca Nation of New York"),
+    "North Carolina": ("78", "Eastern Band of Cherokee Indians of North Carolina"),
+    "Washington": ("145", "Lummi Tribe of the Lummi Reservation, Washington"),
+}
+_LARGEST_TRIBE = ("40", "Cherokee Nation, Oklahoma")
 
 (
     _BIRTH, _DEATH, _NUMBER, _RACE, _ETHNICITY, _LANGUAGE, _MARITAL_STATUS, _PREFIX, _GIVEN, _MIDDLE, _FAMILY, _MAIDEN,
     _LINE, _CITY, _COUNTY, _STATE, _POSTAL_CODE, _LATITUDE, _LATITUDE_DECIMALS, _LONGITUDE, _LONGITUDE_DECIMALS, _PHONE,
-    _SSN, _DRIVERS, _DRIVERS_STATE, _PASSPORT, _BIRTH_CITY, _PRACTITIONER, _ORGANIZATION, _WIDTH,
-) = range(2, 32)  # fmt: skip
+    _SSN, _DRIVERS, _DRIVERS_STATE, _PASSPORT, _BIRTH_CITY, _PRACTITIONER, _ORGANIZATION, _TRIBE, _OLD_LINE, _RENAMED,
+    _MOVED, _WIDTH,
+) = range(2, 36)  # fmt: skip
 
 # Optional texts of a patient: an element is there if its cell is.
 _OPTIONAL = {
@@ -89,6 +99,8 @@ def _names(shape: Shape, slot: Slots) -> list[Json]:
             content["given"] = given
         if shape["prefix"]:
             content["prefix"] = [slot.local_text(_PREFIX)]
+        if shape["suffix"]:
+            content["suffix"] = ["Jr."]
         return content
 
     if not (shape["given"] or shape["middle"] or shape["family"]):
@@ -96,11 +108,26 @@ def _names(shape: Shape, slot: Slots) -> list[Json]:
         return [{"extension": [absent]}]
     names = [name("official", _FAMILY if shape["family"] else NONE)]
     if shape["maiden"]:
-        names.append(name("maiden", _MAIDEN))
+        names.append(name("old" if shape["renamed"] else "maiden", _MAIDEN))
+        if shape["renamed"]:
+            names[-1]["period"] = {"end": slot.date_time(_RENAMED)}
     return names
 
 
-def _address(shape: Shape, slot: Slots) -> Json:
+def _addresses(shape: Shape, slot: Slots) -> list[Json]:
+    address = _address(shape, slot, _LINE)
+    if not address:
+        return []
+    if not (shape["moved"] and shape["line"]):
+        return [address]
+    old = _address({**shape, "place": 0}, slot, _OLD_LINE)
+    return [
+        address | {"use": "home", "period": {"start": slot.date_time(_MOVED)}},
+        old | {"use": "old", "period": {"end": slot.date_time(_MOVED)}},
+    ]
+
+
+def _address(shape: Shape, slot: Slots, line: int) -> Json:
     address: Json = {}
     if shape["place"]:
         position = [
@@ -109,7 +136,7 @@ def _address(shape: Shape, slot: Slots) -> Json:
         ]
         address["extension"] = [{"url": "http://hl7.org/fhir/StructureDefinition/geolocation", "extension": position}]
     if shape["line"]:
-        address["line"] = [slot.local_text(_LINE)]
+        address["line"] = [slot.local_text(line)]
     for field, element in (("city", "city"), ("county", "district"), ("postal_code", "postalCode")):
         if shape[field]:
             address[element] = slot.local_text(_OPTIONAL[field])
@@ -126,6 +153,8 @@ def _extensions(shape: Shape, slot: Slots) -> list[Json]:
     ]
     if slot.has_us_core and shape["declined"]:
         extensions.append({"url": f"{_US_CORE}us-core-sex", "valueCode": "asked-declined"})
+    if slot.has_us_core and shape["tribe"]:
+        extensions.append(slot.element(_TRIBE, url="tribe"))
     if shape["birth_city"]:
         place = {"city": slot.local_text(_BIRTH_CITY), "country": "US"}
         extensions.append({"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace", "valueAddress": place})
@@ -153,9 +182,9 @@ def _build(shape: Shape, slot: Slots) -> Json:
         content["telecom"] = [{"system": "phone", "value": slot.local_text(_PHONE), "use": "home"}]
     if shape["dead"]:
         content["deceasedDateTime"] = slot.date_time(_DEATH)
-    address = _address(shape, slot)
-    if address:
-        content["address"] = [address]
+    addresses = _addresses(shape, slot)
+    if addresses:
+        content["address"] = addresses
     if shape["marital_status"]:
         content["maritalStatus"] = slot.element(_MARITAL_STATUS)
     if shape["language"]:
@@ -166,7 +195,18 @@ def _build(shape: Shape, slot: Slots) -> Json:
 FAMILY = Family(
     "Patient",
     Patient,
-    ShapeSpace(sex=2, declined=2, dead=2, place=2, drivers_state=2, **dict.fromkeys(_OPTIONAL, 2)),
+    ShapeSpace(
+        sex=2,
+        declined=2,
+        dead=2,
+        place=2,
+        drivers_state=2,
+        suffix=2,
+        renamed=2,
+        moved=2,
+        tribe=2,
+        **dict.fromkeys(_OPTIONAL, 2),
+    ),
     _build,
 )
 
@@ -255,12 +295,45 @@ def _fill(shard: Shard) -> None:
         section,
         FAMILY,
         sex=_sex(shard),
-        declined=shard.words(section, _DECLINED_XOR) % np.uint64(_ONE_DECLINED_OF) == 0,
+        declined=chosen(shard, section, DECLINED_SEX),
         dead=cells[:, _DEATH] != NO_TIME,
         place=_place(shard, section),
         drivers_state=in_state,
+        **_rarities(shard, section),
         **{name: cells[:, column] != NONE for name, column in _OPTIONAL.items()},
     )
+
+
+def tribe(state: str | None) -> bytes:
+    """The US Core extension for being enrolled in a tribe: one of the state, else the largest."""
+    code, display = _TRIBE_OF_STATE.get(state or "", _LARGEST_TRIBE)
+    value = {"coding": [{"system": _TRIBES, "code": code, "display": display}]}
+    parts = [{"url": "tribalAffiliation", "valueCodeableConcept": value}, {"url": "isEnrolled", "valueBoolean": True}]
+    return checked(Extension, {"url": f"{_US_CORE}us-core-tribal-affiliation", "extension": parts})
+
+
+def _rarities(shard: Shard, section: Section) -> dict[str, NDArray[np.bool_]]:
+    """Fills the cells of what few patients have; returns who has it."""
+    columns, cells = shard.columns("patients"), section.cells
+    birth, span = columns.times("birth_time"), columns.times("last_time") - columns.times("birth_time")
+    words = shard.words(section, OLD_ADDRESS.xor)
+    fraction = ((words >> np.uint64(8)) % np.uint64(1000)).astype(np.int64)
+    cells[:, _MOVED] = birth + span // 1000 * fraction
+    cells[:, _RENAMED] = birth + np.minimum((20 + fraction % 20) * _YEAR_US, span)
+    moved = chosen(shard, section, OLD_ADDRESS)
+    places = (words[moved] >> np.uint64(20)).tolist()
+    lines = [f"{100 + each % 9_900} {STREETS[each // 9_900 % len(STREETS)]}".encode() for each in places]
+    cells[moved, _OLD_LINE] = shard.local.extend(lines) + np.arange(len(lines))
+    races = columns.text("race")
+    native = np.array([value == "native" for value in races.values])[races.indices]
+    enrolled = native & chosen(shard, section, TRIBE)
+    cells[:, _TRIBE] = shard.codes("patients", ["state"], tribe, where=enrolled)
+    return {
+        "suffix": (_sex(shard) == _SEXES.index("M")) & chosen(shard, section, SUFFIX),
+        "renamed": chosen(shard, section, OLD_NAME),
+        "moved": moved,
+        "tribe": enrolled,
+    }
 
 
 def _sex(shard: Shard) -> Integers:

@@ -8,7 +8,7 @@ from fhir_export.reasons import choice, reasons
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 
-_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _PERFORMER, _WIDTH = range(2, 10)
+_TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _PERFORMER, _ORDER, _WIDTH = range(2, 11)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
@@ -20,6 +20,8 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "subject": slot.reference("Patient", PATIENT),
         "performer": [{"actor": slot.reference("Practitioner", _PERFORMER)}],
     }
+    if shape["order"]:
+        content["basedOn"] = [slot.reference("ServiceRequest", _ORDER)]
     if shape["encounter"]:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
     if shape["lasts"]:
@@ -33,7 +35,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
     return content
 
 
-FAMILY = Family("Procedure", Procedure, ShapeSpace(encounter=2, lasts=2, reason=3), _build)
+FAMILY = Family("Procedure", Procedure, ShapeSpace(encounter=2, lasts=2, reason=3, order=2), _build)
 
 
 def _fill(shard: Shard) -> None:
@@ -45,12 +47,14 @@ def _fill(shard: Shard) -> None:
     cells[:, _CODE] = shard.codes("procedures", ["system", "code", "display", "more_codes"], concept)
     cells[:, _REASON_ROW], cells[:, _REASON_CODE] = reasons(shard, section)
     cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
+    cells[:, _ORDER] = shard.lookups["procedure order"]
     shard.set_templates(
         section,
         FAMILY,
         encounter=cells[:, _ENCOUNTER] != NONE,
         lasts=cells[:, _STOP] != cells[:, _TIME],
         reason=choice(cells[:, _REASON_ROW], cells[:, _REASON_CODE]),
+        order=cells[:, _ORDER] != NONE,
     )
 
 

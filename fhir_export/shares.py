@@ -1,0 +1,42 @@
+"""Small shares of patients or rows that show what is rare: one of so many, by a number that depends on their key alone.
+
+Records do not say everything that FHIR can (who declined to be measured, who has a suffix to the name); software that
+reads FHIR must expect it all the same. Each share is small, listed in `docs/concepts/fhir.md`, and the same whenever
+the same patient is written.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fhir_export.shard import Section, Shard
+
+
+@dataclass(frozen=True)
+class Share:
+    """One row of so many.
+
+    Attributes:
+        one_of: Of how many.
+        xor: Constant that makes the choice independent of other shares.
+    """
+
+    one_of: int
+    xor: int
+
+
+# Of patients.
+DECLINED_SEX = Share(32, 0x632BE59BD9B4E019)  # declined to say what sex to record
+SUFFIX = Share(24, 0x8F2D4B6A1C3E5970)  # of men: "Jr."
+OLD_NAME = Share(4, 0x3C79AC492BA7B653)  # of those with a maiden name: another former name
+OLD_ADDRESS = Share(16, 0x1C69B3F74AC4AE35)  # moved from another street of the same city
+TRIBE = Share(2, 0xA24BAED4963EE407)  # of American Indians and Alaska Natives: enrolled in a tribe
+# Of rows.
+KEY_IMAGE = Share(8, 0xE7037ED1A0B428D9)  # imaging studies: a report shows an image
+REPORTED = Share(64, 0x9FB21C651E98DF25)  # prescriptions told by the patient
+
+
+def chosen(shard: Shard, section: Section, share: Share) -> NDArray[np.bool_]:
+    """Which rows of a section belong to a share."""
+    return np.asarray(shard.words(section, share.xor) % np.uint64(share.one_of) == 0)
