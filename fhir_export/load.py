@@ -1,93 +1,44 @@
-"""Uploads FHIR to a server: in parallel, with patience, and so that an interrupted load can go on.
+"""Uploads FHIR to a server: in parallel, with patience, and so that an interrupted load can go on."""
 
-A request is sent again when the server was busy or away, but one that would add its resources twice (POST) only when it
-surely never arrived: where nobody can know, the report says so.
-"""
-
-import email.utils
-import http.client
-import random
-import ssl
+import errno
 import threading
-import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import IO, Any
 
 import orjson
 
-from fhir_export.uploads import Upload
-from trajsim.errors import ConfigError
+from fhir_export.sender import Outcome, Sender
+from fhir_export.upload import Upload
+from trajsim.errors import DataFileError, ServerError
 
-_MEDIA_TYPE = "application/fhir+json"
-_BUSY = frozenset({408, 409, 429, 500, 502, 503, 504})
-_REFUSED_UNSEEN = frozenset({429, 503})  # the server says that it did nothing
-_LONGEST_WAIT_S = 60.0
-_SHOWN = 300
-
-
-@dataclass(frozen=True, kw_only=True)
-class LoadOptions:
-    """How to load.
-
-    Attributes:
-        url: Base address of the FHIR server.
-        token: Bearer token; None: none.
-        n_parallel: Requests at once.
-        n_tries: How often a request is sent at most.
-        timeout_s: How long to wait for an answer.
-    """
-
-    url: str
-    token: str | None = field(default=None, repr=False)
-    n_parallel: int = 4
-    n_tries: int = 5
-    timeout_s: float = 300.0
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            msg = f"--server must be an http or https address, got {self.url!r}"
-            raise ConfigError(msg)
-        for name, number in (("--parallel", self.n_parallel), ("--tries", self.n_tries), ("--timeout", self.timeout_s)):
-            if number <= 0:
-                msg = f"{name} must be positive, got {number}"
-                raise ConfigError(msg)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What became of a request.
-
-    Attributes:
-        name: The upload's.
-        n_loaded: Entries that the server took.
-        n_refused: Entries that it did not take.
-        statuses: How many entries have which HTTP status; 0: there was no answer.
-        problem: Why something was refused; empty if nothing was.
-    """
-
-    name: str
-    n_loaded: int
-    n_refused: int
-    statuses: Mapping[int, int]
-    problem: str = ""
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @dataclass
 class LoadReport:
-    """What became of all requests; those that an earlier load had done are only counted."""
+    """What became of all requests; those that an earlier load had done are only counted.
+
+    Attributes:
+        n_requests: Requests that were sent.
+        n_done_before: Requests that an earlier load had done.
+        n_loaded: Entries that the server took.
+        statuses: How many entries have which HTTP status; 0: there was no answer.
+        refused: Requests of which the server did not take everything.
+        stopped: Why the load ended early, if it did.
+    """
 
     n_requests: int = 0
     n_done_before: int = 0
     n_loaded: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     refused: list[Outcome] = field(default_factory=list)
+    stopped: ServerError | None = None
 
     def add(self, outcome: Outcome) -> None:
         """Takes in one request."""
@@ -108,6 +59,7 @@ class LoadReport:
                 {"name": each.name, "loaded": each.n_loaded, "refused": each.n_refused, "problem": each.problem}
                 for each in self.refused
             ],
+            "stopped": None if self.stopped is None else self.stopped.message,
         }
 
 
@@ -117,215 +69,161 @@ class LoadJournal:
     Args:
         directory: The folder that is loaded.
         url: The server; each has a journal of its own.
+        again: Forgets what was taken before.
+
+    Attributes:
+        path: The file.
+        is_kept: False where the folder cannot be written to: nothing is remembered then.
+
+    Raises:
+        DataFileError: It holds something else.
     """
 
-    def __init__(self, directory: Path, url: str) -> None:
-        self._path = directory / f".trajsim-load-{sha256(url.rstrip('/').encode()).hexdigest()[:12]}.jsonl"
-        self._done: set[str] = set()
-        if self._path.exists():
-            whole = self._path.read_bytes().split(b"\n")[:-1]  # a last line without an end was torn by a kill
-            self._done = {orjson.loads(line) for line in whole}
+    def __init__(self, directory: Path, url: str, *, again: bool = False) -> None:
+        self.path = directory / f".trajsim-load-{sha256(url.rstrip('/').encode()).hexdigest()[:12]}.jsonl"
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        try:
+            self._file = self.path.open("w+b" if again or not self.path.exists() else "r+b")
+        except OSError as error:
+            if error.errno not in _NOT_WRITABLE:
+                raise
+        self._done = set() if self._file is None else self._read(self._file)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether anything is remembered."""
+        return self._file is not None
+
+    def _read(self, file: IO[bytes]) -> set[str]:
+        done = set()
+        whole = 0
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                break  # torn by a kill
+            whole += len(line)
+            try:
+                key = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                file.close()
+                msg = f"{self.path}: line {number} is damaged: {error}"
+                raise DataFileError(msg, hint="--again forgets what was loaded before, and loads everything") from error
+            done.add(str(key))
+        file.truncate(whole)
+        file.seek(whole)
+        return done
 
     def holds(self, upload: Upload) -> bool:
         """Whether this very request was taken before."""
-        return self._key(upload) in self._done
+        return upload.key in self._done
 
     def add(self, upload: Upload) -> None:
-        """The server has taken it."""
-        with self._path.open("ab") as file:
-            file.write(orjson.dumps(self._key(upload)) + b"\n")
+        """The server has taken it; may be called from any thread."""
+        if self._file is not None:
+            with self._lock:
+                self._file.write(orjson.dumps(upload.key) + b"\n")
+                self._file.flush()
 
-    @staticmethod
-    def _key(upload: Upload) -> str:
-        return f"{upload.name} {sha256(upload.body).hexdigest()[:16]}"
+    def close(self) -> None:
+        """Nothing more is written; a file in which nothing stands goes."""
+        if self._file is not None:
+            is_empty = self._file.tell() == 0
+            self._file.close()
+            if is_empty:
+                self.path.unlink(missing_ok=True)
 
 
 def load(
-    uploads: Iterable[Upload], options: LoadOptions, *, journal: LoadJournal, on_progress: Callable[[Outcome], None]
+    uploads: Iterable[Upload],
+    sender: Sender,
+    *,
+    n_parallel: int,
+    journal: LoadJournal,
+    on_progress: Callable[[Upload], None] = lambda _: None,
 ) -> LoadReport:
     """Sends requests to a server.
 
     Args:
-        uploads: The requests, as `find_uploads` yields them.
-        options: How to load.
+        uploads: The requests, as an `UploadFolder` yields them.
+        sender: The server.
+        n_parallel: Requests at once.
         journal: Which requests need not be sent again.
-        on_progress: Called after each request.
+        on_progress: Called after each request, also after one that need not be sent.
 
     Returns:
-        What became of them. Nothing is raised for what a server refuses.
+        What became of them. Nothing is raised for what a server refuses; the report says so if all had to stop.
+
+    Raises:
+        DataFileError: A file is not FHIR; requests under way are waited for.
     """
-    report = LoadReport()
-    sender = _Sender(options)
-    with ThreadPoolExecutor(max_workers=options.n_parallel, thread_name_prefix="trajsim-load") as pool:
-        try:
-            for upload, outcome in _in_order(pool, sender, _new(uploads, journal, report), options.n_parallel):
-                if not outcome.problem:
-                    journal.add(upload)
-                report.add(outcome)
-                on_progress(outcome)
-        except BaseException:
-            sender.stop.set()
-            raise
-        finally:
-            pool.shutdown()
-            sender.close()
-    return report
+    return _Load(sender, journal, on_progress).run(uploads, n_parallel)
 
 
-def _new(uploads: Iterable[Upload], journal: LoadJournal, report: LoadReport) -> Iterator[Upload]:
-    for upload in uploads:
-        if journal.holds(upload):
-            report.n_done_before += 1
-        else:
-            yield upload
+class _Load:
+    def __init__(self, sender: Sender, journal: LoadJournal, on_progress: Callable[[Upload], None]) -> None:
+        self._sender = sender
+        self._journal = journal
+        self._on_progress = on_progress
+        self._report = LoadReport()
+        self._running: set[Future[list[tuple[Upload, Outcome]]]] = set()
 
-
-def _in_order(
-    pool: ThreadPoolExecutor, sender: "_Sender", uploads: Iterator[Upload], most: int
-) -> Iterator[tuple[Upload, Outcome]]:
-    """Sends some at a time; only so many are in memory."""
-    waiting: deque[tuple[Upload, Future[Outcome]]] = deque()
-    stage = None
-    for upload in uploads:
-        while waiting and (len(waiting) > most or upload.stage != stage):
-            sent, future = waiting.popleft()
-            yield sent, future.result()
-        stage = upload.stage
-        waiting.append((upload, pool.submit(sender.send, upload)))
-    for sent, future in waiting:
-        yield sent, future.result()
-
-
-class _Sender:
-    """Sends one request, again where that is safe and may help."""
-
-    def __init__(self, options: LoadOptions) -> None:
-        self._options = options
-        self._parts = urlsplit(options.url.rstrip("/") or "/")
-        self._threads = threading.local()
-        self._open: list[http.client.HTTPConnection] = []
-        self.stop = threading.Event()
-
-    def close(self) -> None:
-        """Closes the connections of all threads."""
-        for connection in self._open:
-            connection.close()
-
-    def send(self, upload: Upload) -> Outcome:
-        """Sends it and says what became of it."""
-        for attempt in range(1, self._options.n_tries + 1):
-            wait_s = min(_LONGEST_WAIT_S, 0.5 * 2**attempt) * random.uniform(0.5, 1.0)
-            may_repeat = upload.is_repeatable
+    def run(self, uploads: Iterable[Upload], n_parallel: int) -> LoadReport:
+        with ThreadPoolExecutor(max_workers=n_parallel, thread_name_prefix="trajsim-load") as pool:
             try:
-                status, headers, body = self._post(upload)
-                if status not in _BUSY:
-                    return _outcome(upload, status, body)
-                may_repeat = may_repeat or status in _REFUSED_UNSEEN
-                wait_s = _retry_after_s(headers.get("Retry-After")) or wait_s
-                problem = f"{status} {_diagnostics(body)}"
-            except ConnectionRefusedError as error:
-                status, may_repeat, problem = 0, True, f"{self._options.url}: {error.strerror or error}"
-            except (OSError, http.client.HTTPException) as error:
-                status, problem = 0, f"{self._options.url}: {str(error) or type(error).__name__}"
-                if not may_repeat:
-                    problem += "; nobody can know whether it was loaded, and sending it again might add it twice"
-            if not may_repeat or attempt == self._options.n_tries or self.stop.wait(wait_s):
+                stage = None
+                for lane in self._lanes(uploads):
+                    if lane[0].stage != stage:
+                        self._settle(0)
+                        stage = lane[0].stage
+                    self._settle(n_parallel - 1)
+                    if self._report.stopped is not None:
+                        break
+                    self._running.add(pool.submit(self._send, lane))
+                self._settle(0)
+            except BaseException:
+                self._sender.stop.set()
+                try:
+                    wait(self._running)  # the journal must know what became of them
+                except KeyboardInterrupt:
+                    self._sender.close()
+                raise
+        return self._report
+
+    def _lanes(self, uploads: Iterable[Upload]) -> Iterator[list[Upload]]:
+        """What is left to send, in groups that go one after another."""
+        for _, group in groupby(uploads, key=lambda upload: (upload.stage, upload.lane)):
+            left = []
+            for upload in group:
+                if self._journal.holds(upload):
+                    self._report.n_done_before += 1
+                    self._on_progress(upload)
+                else:
+                    left.append(upload)
+            if left:
+                yield left
+
+    def _send(self, lane: list[Upload]) -> list[tuple[Upload, Outcome]]:
+        """In a thread: sends a group; what was taken is written down at once, so that a kill forgets nothing."""
+        done = []
+        for upload in lane:
+            if self._sender.stop.is_set():
                 break
-        return _failed(upload, status, problem)
+            try:
+                outcome = self._sender.send(upload)
+            except ServerError as error:
+                self._sender.stop.set()
+                self._report.stopped = self._report.stopped or error
+                break
+            if not outcome.problem:
+                self._journal.add(upload)
+            done.append((upload, outcome))
+        return done
 
-    def _post(self, upload: Upload) -> tuple[int, Mapping[str, str], bytes]:
-        connection = self._connection()
-        headers = {"Content-Type": _MEDIA_TYPE, "Accept": _MEDIA_TYPE, "Prefer": "return=minimal"}
-        if self._options.token:
-            headers["Authorization"] = f"Bearer {self._options.token}"
-        try:
-            connection.request("POST", self._parts.path or "/", body=upload.body, headers=headers)
-            response = connection.getresponse()
-            return response.status, dict(response.headers.items()), response.read()
-        except (OSError, http.client.HTTPException):
-            connection.close()
-            raise
-
-    def _connection(self) -> http.client.HTTPConnection:
-        """One connection a thread; it opens itself again after it was closed."""
-        if not hasattr(self._threads, "connection"):
-            host, port, timeout = self._parts.hostname or "", self._parts.port, self._options.timeout_s
-            if self._parts.scheme == "https":
-                context = ssl.create_default_context()
-                self._threads.connection = http.client.HTTPSConnection(host, port, timeout=timeout, context=context)
-            else:
-                self._threads.connection = http.client.HTTPConnection(host, port, timeout=timeout)
-            self._open.append(self._threads.connection)
-        connection: http.client.HTTPConnection = self._threads.connection
-        return connection
-
-
-def _outcome(upload: Upload, status: int, body: bytes) -> Outcome:
-    """Reads an answer: of a batch some entries may have been taken."""
-    if status not in (200, 201):
-        return _failed(upload, status, f"{status} {_diagnostics(body)}")
-    answers = _entries(body)
-    if len(answers) != upload.n_entries:
-        return _failed(upload, status, f"{status}, but {len(answers)} answers to {upload.n_entries} entries")
-    statuses = Counter(_status(answer) for answer in answers)
-    bad = [answer for answer in answers if not 200 <= _status(answer) < 300]
-    problem = ""
-    if bad:
-        response = bad[0].get("response", {})
-        problem = f"{response.get('status')} {_text_of(response.get('outcome'))}"
-    return Outcome(
-        name=upload.name,
-        n_loaded=len(answers) - len(bad),
-        n_refused=len(bad),
-        statuses=statuses,
-        problem=problem,
-    )
-
-
-def _failed(upload: Upload, status: int, problem: str) -> Outcome:
-    n = upload.n_entries
-    return Outcome(name=upload.name, n_loaded=0, n_refused=n, statuses={status: n}, problem=problem)
-
-
-def _entries(body: bytes) -> list[dict[str, Any]]:
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return []
-    entries = found.get("entry", []) if isinstance(found, dict) else []
-    return [entry for entry in entries if isinstance(entry, dict)]
-
-
-def _status(answer: Mapping[str, Any]) -> int:
-    text = str(answer.get("response", {}).get("status", ""))[:3]
-    return int(text) if text.isdigit() else 0
-
-
-def _diagnostics(body: bytes) -> str:
-    """What an answer says of itself."""
-    try:
-        return _text_of(orjson.loads(body))
-    except orjson.JSONDecodeError:
-        return body[:_SHOWN].decode(errors="replace").strip()
-
-
-def _text_of(outcome: Any) -> str:  # noqa: ANN401 - whatever a server sent
-    """The first words of an OperationOutcome."""
-    for issue in outcome.get("issue", []) if isinstance(outcome, dict) else []:
-        text = issue.get("diagnostics") or issue.get("details", {}).get("text")
-        if text:
-            return str(text)[:_SHOWN]
-    return ""
-
-
-def _retry_after_s(text: str | None) -> float | None:
-    """Seconds until a server wants to be asked again: it gives a number, or a date."""
-    if text is None:
-        return None
-    if text.isdigit():
-        return min(float(text), _LONGEST_WAIT_S)
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return min(max(moment.timestamp() - time.time(), 0.0), _LONGEST_WAIT_S)
+    def _settle(self, n_left: int) -> None:
+        """Waits until no more than some groups are under way, and takes in those that are done."""
+        while len(self._running) > n_left:
+            finished, self._running = wait(self._running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                for upload, outcome in future.result():
+                    self._report.add(outcome)
+                    self._on_progress(upload)

@@ -91,6 +91,10 @@ class ExportError(TrajsimError):
     """Output that cannot be written: full disk, missing rights, foreign folder."""
 
 
+class ServerError(TrajsimError):
+    """A server that is not there, turns us away, or is not what it should be."""
+
+
 class DataFileError(TrajsimError):
     """A data file that is missing, truncated or malformed."""
 

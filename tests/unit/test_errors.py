@@ -35,6 +35,7 @@ def test_without_a_cure_there_is_none() -> None:
         ("EngineFault", 3),
         ("PrivacyError", 3),
         ("ExportError", 3),
+        ("ServerError", 3),
     ],
 )
 def test_each_family_has_its_exit_code(family: str, code: int) -> None:

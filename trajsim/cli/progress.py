@@ -1,10 +1,10 @@
-"""The bar that shows how far long work is: patients, their rate, and the time left. Only on a terminal."""
+"""The bars that show how far long work is, its rate, and the time left. Only on a terminal."""
 
 import sys
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
 _SHARP = 10.0
@@ -55,23 +55,28 @@ class PatientProgress:
         self._progress.advance(self._task, n_patients)
 
 
-class EntryProgress:
-    """The same for resources on their way to a server, whose number is not known before they are sent."""
+class UploadProgress:
+    """The same for files on their way to a server: bytes of the folder, and the resources that are loaded."""
 
-    def __init__(self, *, quiet: bool) -> None:
+    def __init__(self, *, n_bytes: int, quiet: bool) -> None:
         console = Console(stderr=True)
         is_shown = console.is_terminal and not quiet and sys.stderr.isatty()
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.completed:,.0f} loaded"),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[resources]:,} resources sent"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
             console=console,
             disable=not is_shown,
             transient=True,
+            speed_estimate_period=60.0,
         )
-        self._task = self._progress.add_task("resources", total=None)
+        self._n_resources = 0
+        self._task = self._progress.add_task("loading", total=n_bytes, resources=0)
 
-    def __enter__(self) -> "EntryProgress":
+    def __enter__(self) -> "UploadProgress":
         self._progress.start()
         return self
 
@@ -80,6 +85,7 @@ class EntryProgress:
     ) -> None:
         self._progress.stop()
 
-    def advance(self, n_resources: int) -> None:
-        """More resources are loaded."""
-        self._progress.advance(self._task, n_resources)
+    def advance(self, n_bytes: int, n_resources: int) -> None:
+        """More of the folder is done."""
+        self._n_resources += n_resources
+        self._progress.update(self._task, advance=n_bytes, resources=self._n_resources)
