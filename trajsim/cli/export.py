@@ -36,6 +36,7 @@ def export(
     compress: output.Compress = None,
     years: output.Years = 0,
     us_core: output.UsCore = output.DEFAULT_US_CORE,
+    claims: output.Claims = False,
     threads: Annotated[
         int | None,
         typer.Option("--threads", help="Shards written at once. Default: all processors.", show_default=False),
@@ -58,7 +59,13 @@ def export(
         msg = f"--threads must be positive, got {threads}"
         raise ConfigError(msg)
     options = output.resolve_output_options(
-        chosen, bundle=bundle, bundle_size=bundle_size, compress=compress, years=years, us_core=us_core
+        chosen,
+        bundle=bundle,
+        bundle_size=bundle_size,
+        compress=compress,
+        years=years,
+        us_core=us_core,
+        claims=claims,
     )
     _require_new(out)
     opened = open_source(source, kind)

@@ -57,13 +57,14 @@ def shard_writers(formats: Sequence[str], output: OutputOptions, *, seed: int) -
     return [makers[name](seed, output) for name in formats]
 
 
-def growing_files(formats: Sequence[str]) -> dict[str, bytes]:
+def growing_files(formats: Sequence[str], *, claims: bool = False) -> dict[str, bytes]:
     """Files that all shards write together: path below the run's folder, and the first line."""
     files: dict[str, bytes] = {}
     if "csv" in formats:
-        from trajsim.records.csv_layout import HEADERS
+        from trajsim.records.csv_layout import headers
 
-        files |= {_csv_path(kind): (",".join(names) + "\n").encode() for kind, names in HEADERS.items()}
+        named = headers(claims=claims).items()
+        files |= {_csv_path(kind): (",".join(names) + "\n").encode() for kind, names in named}
     return files | dict.fromkeys(_shared_paths(formats), b"")
 
 
@@ -118,12 +119,12 @@ def _parquet(_seed: int, _output: OutputOptions) -> WriteShard:
     return write
 
 
-def _csv(seed: int, _output: OutputOptions) -> WriteShard:
+def _csv(seed: int, output: OutputOptions) -> WriteShard:
     from trajsim.records.csv import write_csv
 
     def write(records: "Records", folder: Path, shard: int) -> None:
         parts = folder / "csv" / ".parts"
-        for kind, part in write_csv(records, parts, shard=shard, seed=seed).items():
+        for kind, part in write_csv(records, parts, shard=shard, seed=seed, claims=output.claims).items():
             part.replace(folder / _csv_path(kind))
         shutil.rmtree(parts)
 

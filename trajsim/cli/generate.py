@@ -30,6 +30,7 @@ def generate(
     compress: output.Compress = None,
     years: output.Years = 0,
     us_core: output.UsCore = output.DEFAULT_US_CORE,
+    claims: output.Claims = False,
     modules_dir: life.ModulesDir = None,
     modules: life.Modules = None,
     override: life.Override = None,
@@ -94,7 +95,13 @@ def generate(
         out=out,
         formats=chosen,
         output=output.resolve_output_options(
-            chosen, bundle=bundle, bundle_size=bundle_size, compress=compress, years=years, us_core=us_core
+            chosen,
+            bundle=bundle,
+            bundle_size=bundle_size,
+            compress=compress,
+            years=years,
+            us_core=us_core,
+            claims=claims,
         ),
         with_states=state_metrics,
         shard_size=shard_size or default_shard_size(n_patients),

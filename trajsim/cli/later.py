@@ -21,7 +21,6 @@ VERBS: Mapping[str, str] = {
 
 _OPTIONS: Mapping[str, str] = {
     "--bind": "overlays that bind states to a model",
-    "--claims": "claims and explanations of benefit",
     "--model": "learned timing",
     "--strict-semantics": "GMF without Synthea's quirks",
 }
@@ -30,7 +29,7 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
     "generate": _OPTIONS,
     "trace": _OPTIONS,
     "parity": {},
-    "export": {name: _OPTIONS[name] for name in ("--claims",)},
+    "export": {},
 }
 
 FORMATS: Mapping[str, str] = {"omop": "OMOP CDM tables", "meds": "MEDS event tables"}

@@ -16,6 +16,7 @@ DEFAULT_BUNDLE = "transaction"
 DEFAULT_US_CORE = "6.1.0"
 _BUNDLES = "fhir"
 _FHIR = ("fhir", "fhir-ndjson")
+_ALL = ("parquet", "csv", *_FHIR)
 
 Bundle = Annotated[
     str,
@@ -52,6 +53,11 @@ UsCore = Annotated[
     ),
 ]
 
+Claims = Annotated[
+    bool,
+    typer.Option("--claims", help="Write what care cost and who paid: claims, and in FHIR explanations of benefit."),
+]
+
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
@@ -63,6 +69,7 @@ class OutputOptions:
         compress: ``gzip``, ``zstd`` or None.
         years: Years of history to keep; 0: all.
         us_core: Version of US Core, or ``none``.
+        claims: Whether costs and claims are written.
     """
 
     bundle: str = DEFAULT_BUNDLE
@@ -70,6 +77,7 @@ class OutputOptions:
     compress: str | None = None
     years: int = 0
     us_core: str = DEFAULT_US_CORE
+    claims: bool = False
 
     def layout(self) -> "Layout":
         """The same for FHIR.
@@ -86,6 +94,7 @@ class OutputOptions:
         return {
             "--bundle": self.bundle,
             "--bundle-size": self.bundle_size or None,
+            "--claims": self.claims,
             "--compress": self.compress,
             "--us-core": self.us_core,
             "--years": self.years,
@@ -100,6 +109,7 @@ def resolve_output_options(
     compress: str | None,
     years: int,
     us_core: str = DEFAULT_US_CORE,
+    claims: bool = False,
 ) -> OutputOptions:
     """Checks the options against each other: none is ignored in silence.
 
@@ -110,6 +120,7 @@ def resolve_output_options(
         compress: As given.
         years: As given.
         us_core: As given.
+        claims: As given.
 
     Raises:
         ConfigError: An option has no such value, or is about a format that is not written.
@@ -121,9 +132,10 @@ def resolve_output_options(
     _require_format("--bundle-size", formats, (_BUNDLES,), is_given=bundle_size is not None)
     _require_format("--compress", formats, _FHIR, is_given=compress is not None)
     _require_format("--us-core", formats, _FHIR, is_given=us_core != DEFAULT_US_CORE)
+    _require_format("--claims", formats, _ALL, is_given=claims)
     refuse_later_value("--us-core", us_core, US_CORE)
     options = OutputOptions(
-        bundle=bundle, bundle_size=bundle_size or 0, compress=compress, years=years, us_core=us_core
+        bundle=bundle, bundle_size=bundle_size or 0, compress=compress, years=years, us_core=us_core, claims=claims
     )
     if set(formats) & set(_FHIR):
         from fhir_export.profiles import require_us_core

@@ -17,6 +17,7 @@ from trajsim.cli.os_faults import error_from_os
 from trajsim.cli.output_options import OutputOptions
 from trajsim.cli.progress import PatientProgress
 from trajsim.cli.shards import Stopped
+from trajsim.costs import with_claims, without_claims
 from trajsim.records.table import Records
 from trajsim.records.window import keep_years
 from trajsim.units import us_from_ms
@@ -88,7 +89,7 @@ class Rewrite:
         self._seed = seed
         self._end_ms = end_ms
         self._hidden = out / HIDDEN
-        self._headers, self._distinct = growing_files(formats), distinct_files(formats)
+        self._headers, self._distinct = growing_files(formats, claims=output.claims), distinct_files(formats)
         self._lengths = dict.fromkeys(self._headers, 0)
         self._stop = threading.Event()
 
@@ -135,7 +136,8 @@ class Rewrite:
     def _stage(self, writers: Sequence[WriteShard], records: Records, number: int) -> tuple[Path, int]:
         folder = self._hidden / f"{number:05d}"
         folder.mkdir(parents=True)
-        kept = keep_years(records, self._output.years, end_us=us_from_ms(self._end_ms))
+        claimed = with_claims(records, seed=self._seed) if self._output.claims else without_claims(records)
+        kept = keep_years(claimed, self._output.years, end_us=us_from_ms(self._end_ms))
         for write in writers:
             if self._stop.is_set():
                 raise Stopped

@@ -65,7 +65,8 @@ def run(request: RunRequest) -> None:
     for note in notes:
         say(f"note: {note}", quiet=request.quiet)
     maker = _maker(request, modules)
-    headers, distinct = growing_files(request.formats), distinct_files(request.formats)
+    headers = growing_files(request.formats, claims=request.output.claims)
+    distinct = distinct_files(request.formats)
     with RunFolder.claim(request.out, claim, headers=headers, distinct=distinct) as folder:
         announce_compiling(quiet=request.quiet)
         try:
@@ -116,7 +117,8 @@ def _maker(request: RunRequest, modules: ModuleSet) -> ShardMaker:
         performance=PerformanceOptions(),
         writers=shard_writers(request.formats, request.output, seed=request.life.seed),
         years=request.output.years,
-        growing=growing_files(request.formats).keys(),
+        with_claims=request.output.claims,
+        growing=growing_files(request.formats, claims=request.output.claims).keys(),
         with_states=request.with_states,
         on_progress=lambda _n: None,
     )

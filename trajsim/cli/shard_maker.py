@@ -9,6 +9,7 @@ from pathlib import Path
 from trajsim.cli.formats import WriteShard
 from trajsim.cli.run_folder import RunFolder, StagedShard, staged_files
 from trajsim.cli.shards import Shard, Stopped
+from trajsim.costs import with_claims
 from trajsim.engine.assemble import AssemblyReport
 from trajsim.engine.metrics import StateMetrics
 from trajsim.engine.options import PerformanceOptions, SimulationOptions
@@ -33,6 +34,7 @@ class ShardMaker:
         performance: Threads inside one shard, and chunk size.
         writers: One a format.
         years: Years of history that they get; 0: all.
+        with_claims: Whether they get claims.
         growing: Paths of files that all shards write together.
         with_states: Whether state metrics are counted.
         on_progress: Called with the number of patients that were simulated since the last call, from any thread.
@@ -44,6 +46,7 @@ class ShardMaker:
     performance: PerformanceOptions
     writers: Sequence[WriteShard]
     years: int
+    with_claims: bool
     growing: Collection[str]
     with_states: bool
     on_progress: Callable[[int], None]
@@ -77,7 +80,8 @@ class ShardMaker:
             self.program, cohort, self.options, performance=self.performance, metrics=metrics, on_progress=progress
         )
         (made,) = run.shards(shard.n_patients)
-        records = keep_years(made.records, self.years, end_us=us_from_ms(self.options.end_ms))
+        whole = with_claims(made.records, seed=self.options.seed) if self.with_claims else made.records
+        records = keep_years(whole, self.years, end_us=us_from_ms(self.options.end_ms))
         for write in self.writers:
             if stop.is_set():
                 raise Stopped

@@ -46,6 +46,7 @@ def trace(
     compress: Annotated[str | None, typer.Option("--compress", hidden=True)] = None,
     years: Annotated[int | None, typer.Option("--years", hidden=True)] = None,
     us_core: Annotated[str | None, typer.Option("--us-core", hidden=True)] = None,
+    claims: Annotated[bool, typer.Option("--claims", hidden=True)] = False,
     threads: Annotated[int | None, typer.Option("--threads", hidden=True)] = None,
     shard_size: Annotated[int | None, typer.Option("--shard-size", hidden=True)] = None,
     state_metrics: Annotated[bool, typer.Option("--state-metrics", hidden=True)] = False,
@@ -57,7 +58,8 @@ def trace(
 
     Example: trajsim trace --patient 3 --seed 7 --only hypertension
     """
-    del no_model, out, formats, bundle, bundle_size, compress, years, us_core, threads, shard_size, state_metrics, quiet
+    del no_model, out, formats, bundle, bundle_size, compress, years, us_core, claims, threads, shard_size
+    del state_metrics, quiet
     if patient < 0 or (n_patients is not None and patient >= n_patients):
         msg = f"--patient must lie in 0 ... {'' if n_patients is None else n_patients - 1}, got {patient}"
         raise ConfigError(msg)

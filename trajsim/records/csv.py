@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from trajsim.codes.systems import system_uri
 from trajsim.errors import ConfigError, DataFileError
-from trajsim.records.csv_layout import DATE_FILES, DISTINCT_FILES, HEADERS, TABLE_OF_FILE
+from trajsim.records.csv_claims import list_claims, list_transactions, member_id, with_costs, with_totals
+from trajsim.records.csv_layout import CLAIM_HEADERS, DATE_FILES, DISTINCT_FILES, HEADERS, TABLE_OF_FILE, headers
 from trajsim.records.csv_payers import NOT_INSURED, list_payers, with_owner, with_payer
 from trajsim.records.files import part_name, whole_file
 from trajsim.records.ids import patient_uuid, row_uuid, uuid_bytes
@@ -35,7 +36,7 @@ Piece: TypeAlias = pa.Array  # or a scalar, the same text in every row
 Translate = Callable[[str], str]
 
 
-def write_csv(records: Records, directory: Path, *, shard: int, seed: int) -> Mapping[str, Path]:
+def write_csv(records: Records, directory: Path, *, shard: int, seed: int, claims: bool = False) -> Mapping[str, Path]:
     """Writes one shard as parts without headers: ``<kind>/part-<shard>.csv``, each file atomically.
 
     Args:
@@ -43,6 +44,7 @@ def write_csv(records: Records, directory: Path, *, shard: int, seed: int) -> Ma
         directory: Folder of the parts.
         shard: Number of the shard, from 0.
         seed: Run seed, which the UUIDs depend on.
+        claims: Whether the files about claims are written too. Costs in other files are what `records` say.
 
     Returns:
         The parts by kind.
@@ -51,7 +53,7 @@ def write_csv(records: Records, directory: Path, *, shard: int, seed: int) -> Ma
         ExportError: The disk is full, or the folder cannot be written.
     """
     paths = {}
-    for kind in HEADERS:
+    for kind in headers(claims=claims):
         path = directory / kind / part_name(shard, "csv")
         with whole_file(path) as temporary, temporary.open("wb") as file:
             for block in csv_lines(records, kind, seed=seed):
@@ -74,16 +76,17 @@ def join_csv(parts: Path, directory: Path) -> Mapping[str, Path]:
         DataFileError: There are no parts, or kinds have different parts.
         ExportError: The disk is full, or the folder cannot be written.
     """
-    found = {kind: sorted((parts / kind).glob("part-*.csv")) for kind in HEADERS}
+    named = headers(claims=any((parts / kind).is_dir() for kind in CLAIM_HEADERS))
+    found = {kind: sorted((parts / kind).glob("part-*.csv")) for kind in named}
     shards = {tuple(path.name for path in paths) for paths in found.values()}
     if len(shards) != 1 or () in shards:
-        msg = f"{parts}: expected the same parts of {', '.join(HEADERS)}"
+        msg = f"{parts}: expected the same parts of {', '.join(named)}"
         raise DataFileError(msg, hint="run the same command again; it writes the parts that are missing")
     whole = {}
     for kind, paths in found.items():
         whole[kind] = directory / f"{kind}.csv"
         with whole_file(whole[kind]) as temporary, temporary.open("wb") as file:
-            file.write((",".join(HEADERS[kind]) + "\n").encode())
+            file.write((",".join(named[kind]) + "\n").encode())
             if kind in DISTINCT_FILES:
                 lines = (line for path in paths for line in path.read_bytes().splitlines(keepends=True))
                 file.writelines(dict.fromkeys(lines))
@@ -99,7 +102,7 @@ def csv_lines(records: Records, kind: str, *, seed: int) -> Iterator[pa.Buffer]:
 
     Args:
         records: Any Records.
-        kind: Name of the file without ``.csv``, one of `HEADERS`.
+        kind: Name of the file without ``.csv``, one of `HEADERS` or `CLAIM_HEADERS`.
         seed: Run seed, which the UUIDs depend on.
 
     Yields:
@@ -180,6 +183,14 @@ class _Batch:
         """A column of keys."""
         values: NDArray[np.uint64] = self.table[name].to_numpy()
         return values
+
+    def cost(self, name: str) -> Piece:
+        """What `with_costs` or `with_totals` found; empty where nothing says it."""
+        return self.table[name].combine_chunks() if name in self.table.column_names else _BLANK
+
+    def member(self) -> pa.Array:
+        """UUID of the coverage, empty where there is none."""
+        return self._by_run("coverage_key", partial(member_id, self.seed))
 
     def time(self, name: str) -> pa.Array:
         """A time, in the format of the file."""
@@ -282,7 +293,7 @@ def _patients(batch: _Batch) -> Sequence[Piece]:
         _BLANK, batch.plain("maiden_name"), batch.text("marital_status"), batch.text("race"), batch.text("ethnicity"),
         batch.text("sex"), batch.text("birth_city"), batch.plain("address_line"), batch.text("city"),
         batch.text("state"), batch.text("county"), _BLANK, batch.text("postal_code"), batch.plain("latitude"),
-        batch.plain("longitude"), pa.scalar(","), batch.plain("income"),
+        batch.plain("longitude"), batch.cost("expenses"), batch.cost("coverage"), batch.plain("income"),
     )  # fmt: skip
 
 
@@ -297,8 +308,8 @@ def _allergies(batch: _Batch) -> Sequence[Piece]:
 def _medications(batch: _Batch) -> Sequence[Piece]:
     return (
         batch.time("time"), batch.time("stop"), batch.patient(), batch.text("payer_id"), batch.encounter(),
-        batch.text("code"), batch.text("display"), pa.scalar(",,,"), batch.text("reason_code"),
-        batch.text("reason_display"),
+        batch.text("code"), batch.text("display"), batch.cost("base_cost"), batch.cost("payer_coverage"),
+        batch.cost("dispenses"), batch.cost("total_cost"), batch.text("reason_code"), batch.text("reason_display"),
     )  # fmt: skip
 
 
@@ -332,19 +343,24 @@ def _observations(batch: _Batch) -> Sequence[Piece]:
 def _procedures(batch: _Batch) -> Sequence[Piece]:
     return (
         batch.time("time"), batch.time("stop"), batch.patient_encounter(), batch.text("system", _uri),
-        batch.text("code"), batch.text("display"), _BLANK, batch.text("reason_code"), batch.text("reason_display"),
+        batch.text("code"), batch.text("display"), batch.cost("base_cost"), batch.text("reason_code"),
+        batch.text("reason_display"),
     )  # fmt: skip
 
 
 def _immunizations(batch: _Batch) -> Sequence[Piece]:
-    return batch.time("time"), batch.patient_encounter(), batch.text("code"), batch.text("display"), _BLANK
+    return (
+        batch.time("time"), batch.patient_encounter(), batch.text("code"), batch.text("display"),
+        batch.cost("base_cost"),
+    )  # fmt: skip
 
 
 def _encounters(batch: _Batch) -> Sequence[Piece]:
     return (
         batch.id(), batch.time("time"), batch.time("stop"), batch.patient(), pa.scalar(","), batch.text("payer_id"),
-        batch.text("encounter_class"), batch.text("code"), batch.text("display"), pa.scalar(",,"),
-        batch.text("reason_code"), batch.text("reason_display"),
+        batch.text("encounter_class"), batch.text("code"), batch.text("display"), batch.cost("base_cost"),
+        batch.cost("total_cost"), batch.cost("payer_coverage"), batch.text("reason_code"),
+        batch.text("reason_display"),
     )  # fmt: skip
 
 
@@ -394,13 +410,46 @@ def _payer_transitions(batch: _Batch) -> Sequence[Piece]:
     )  # fmt: skip
 
 
+def _claims(batch: _Batch) -> Sequence[Piece]:
+    time, stop, department = batch.time("time"), batch.time("stop"), batch.text("department")
+    return (
+        batch.id(), batch.patient(), _BLANK, batch.text("payer_id"), _BLANK, department, department,
+        batch.table["diagnoses"].combine_chunks(), _BLANK, batch.encounter(), time, time, _BLANK, _CLOSED,
+        pa.scalar("0,,0"), stop, _BLANK, stop, batch.text("type_number"), pa.scalar("0"),
+    )  # fmt: skip
+
+
+def _transactions(batch: _Batch) -> Sequence[Piece]:
+    def given(name: str) -> pa.Array:
+        return batch.table[name].combine_chunks()
+
+    return (
+        batch.id(), batch.id("claim_key"), batch.plain("number"), batch.patient(), given("type"), given("amount"),
+        given("method"), batch.time("time"), batch.time("stop"), _BLANK, batch.text("code"), pa.scalar(","),
+        given("references"), _units(given("units")), batch.text("department"), batch.text("display"),
+        given("unit_amount"), given("transfer_out"), given("transfer_type"), given("payments"), pa.scalar("0.00"),
+        given("transfers"), given("outstanding"), batch.encounter(), _BLANK, batch.member(), pa.scalar("1,,"),
+    )  # fmt: skip
+
+
+def _units(quantity: pa.Array) -> pa.Array:
+    """Numbers of units, whole ones without a point."""
+    return pc.replace_substring_regex(numbers(quantity), r"\.0$", "")
+
+
+_CLOSED = pa.scalar("CLOSED,,CLOSED")
 _NO_NUMBERS = pa.scalar("," * (len(HEADERS["payers"]) - 4))
 
 # Files that need more than the table they are made from.
 _PREPARED: Mapping[str, Callable[[Records, int], pa.Table]] = {
     "observations": _with_value,
-    "encounters": lambda records, seed: with_payer(records, "encounters", seed),
-    "medications": lambda records, seed: with_payer(records, "medications", seed),
+    "patients": lambda records, _seed: with_totals(records, records["patients"]),
+    "encounters": lambda records, seed: with_costs(records, "encounters", with_payer(records, "encounters", seed)),
+    "medications": lambda records, seed: with_costs(records, "medications", with_payer(records, "medications", seed)),
+    "procedures": lambda records, _seed: with_costs(records, "procedures", records["procedures"]),
+    "immunizations": lambda records, _seed: with_costs(records, "immunizations", records["immunizations"]),
+    "claims": list_claims,
+    "claims_transactions": list_transactions,
     "payers": list_payers,
     "payer_transitions": with_owner,
 }
@@ -420,4 +469,6 @@ _PIECES: Mapping[str, Callable[[_Batch], Sequence[Piece]]] = {
     "supplies": _supplies,
     "payers": _payers,
     "payer_transitions": _payer_transitions,
+    "claims": _claims,
+    "claims_transactions": _transactions,
 }

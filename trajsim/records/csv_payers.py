@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from trajsim.records.coverages import last_coverage
 from trajsim.records.ids import payer_uuid
 from trajsim.records.table import Records
 
@@ -54,7 +55,7 @@ def with_payer(records: Records, name: str, seed: int) -> pa.Table:
     """
     table, coverages = records[name], records["coverages"]
     names, numbers = _distinct(_payer_names(coverages))
-    in_force = _in_force(records, name)
+    in_force = last_coverage(records, table["patient_id"], table["time"].cast(pa.int64()).to_numpy())
     taken = numbers[in_force] if len(numbers) else np.zeros(len(in_force), np.int32)
     indices = pa.array(taken, pa.int32(), mask=in_force < 0)
     return table.append_column("payer_id", pa.DictionaryArray.from_arrays(indices, payer_uuid(seed, names.to_pylist())))
@@ -98,23 +99,6 @@ def _distinct(texts: pa.Array) -> tuple[pa.Array, NDArray[np.int32]]:
     """Distinct texts in order of first appearance, and the number of each text."""
     encoded = texts.dictionary_encode()
     return encoded.dictionary, encoded.indices.to_numpy()
-
-
-def _in_force(records: Records, name: str) -> NDArray[np.int64]:
-    """For every row of a table the coverage of the patient that began last before it or with it; -1 if none did."""
-    coverages, table = records["coverages"], records[name]
-    people = records["patients"]["patient_id"]
-    parts = (coverages, table)
-    patient = np.concatenate([pc.index_in(part["patient_id"], value_set=people).to_numpy() for part in parts])
-    time = np.concatenate([part["time"].cast(pa.int64()).to_numpy() for part in parts])
-    order = np.lexsort((time, patient))  # stable: a coverage stands before what happens when it begins
-    n = coverages.num_rows
-    latest = np.maximum.accumulate(np.where(order < n, np.arange(len(order)), -1))
-    found = np.where(latest >= 0, order[latest], -1)
-    found[patient[found] != patient[order]] = -1
-    in_force = np.empty(len(order), np.int64)
-    in_force[order] = found
-    return in_force[n:]
 
 
 def _months(birth_us: NDArray[np.int64], time_us: NDArray[np.int64]) -> NDArray[np.int64]:

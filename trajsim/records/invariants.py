@@ -20,6 +20,9 @@ Numbers = NDArray[np.int64]
 
 _DAY_US = 86_400_000_000
 
+BILLED = (
+    "encounters", "medications", "procedures", "observations", "reports", "immunizations", "devices", "supplies",
+)  # fmt: skip
 ENTRIES = ("conditions", "allergies", "medications", "careplans", "procedures", "devices")
 
 # Which tables a key may point into.
@@ -29,6 +32,10 @@ REFERENCES: Mapping[str, tuple[str, ...]] = {
     "cause_key": ENTRIES,
     "panel_key": ("observations",),
     "report_key": ("reports",),
+    "medication_key": ("medications",),
+    "coverage_key": ("coverages",),
+    "claim_key": ("claims",),
+    "item_key": BILLED,
 }
 
 
@@ -38,7 +45,7 @@ class Problem:
 
     Attributes:
         invariant: Its name: ``order``, ``life``, ``stop``, ``reference``, ``unique``, ``finite``, ``death``, ``panel``,
-            ``coverage``.
+            ``coverage``, ``money``.
         table: Where.
         column: Which column.
         n_rows: How many rows break it.
@@ -300,6 +307,35 @@ def _coverages(checked: _Checked) -> Iterator[Problem]:
         yield from checked.problem("coverage", "coverages", "stop", short, "nothing follows before the last day")
 
 
+def _money(checked: _Checked) -> Iterator[Problem]:
+    """What is billed is covered or paid by the patient, and nobody covers what no coverage does."""
+    for table in ("claims", "claim_lines"):
+        billed, covered, paid, deductible = (
+            checked.column(table, f"{name}_cents").astype(np.int64)
+            for name in ("billed", "covered", "out_of_pocket", "deductible")
+        )
+        negative = (covered < 0) | (paid < 0) | (deductible < 0)
+        yield from checked.problem("money", table, "billed_cents", negative, "an amount below 0")
+        other = billed != covered + paid
+        yield from checked.problem("money", table, "billed_cents", other, "not what is covered and paid")
+        more = deductible > paid
+        yield from checked.problem("money", table, "deductible_cents", more, "more than the patient pays")
+    gift = checked.records["claims"].column("payer").is_null().to_numpy()
+    gift = gift & (checked.column("claims", "covered_cents").astype(np.int64) > 0)
+    yield from checked.problem("money", "claims", "covered_cents", gift, "covered although nobody pays")
+    order = np.argsort(checked.pairs["claims"], kind="stable")
+    known = checked.pairs["claims"][order]
+    owners = checked.digests("claim_lines", "claim_key")
+    place = np.minimum(np.searchsorted(known, owners), max(len(known) - 1, 0))
+    found = known[place] == owners if len(known) else np.zeros(len(owners), np.bool_)
+    for name in ("billed_cents", "covered_cents", "out_of_pocket_cents", "deductible_cents"):
+        sums = np.zeros(len(known), np.int64)
+        np.add.at(sums, place[found], checked.column("claim_lines", name).astype(np.int64)[found])
+        broken = np.zeros(len(known), np.bool_)
+        broken[order] = sums != checked.column("claims", name).astype(np.int64)[order]
+        yield from checked.problem("money", "claims", name, broken, "not the sum of its lines")
+
+
 def _finite(checked: _Checked) -> Iterator[Problem]:
     for table, columns in TABLES.items():
         for name, column in columns.items():
@@ -309,5 +345,5 @@ def _finite(checked: _Checked) -> Iterator[Problem]:
 
 
 _CHECKS: tuple[Callable[[_Checked], Iterator[Problem]], ...] = (
-    _order, _unique, _life, _stops, _deaths, _references, _panels, _coverages, _finite,
+    _order, _unique, _life, _stops, _deaths, _references, _panels, _coverages, _money, _finite,
 )  # fmt: skip

@@ -16,7 +16,7 @@ _COMPRESSION = "zstd"
 _COMPRESSION_LEVEL = 1
 _ROW_GROUP_ROWS = 1 << 20
 
-_ADDED_LATER = frozenset({"coverages"})
+_ADDED_LATER = frozenset({"coverages", "claims", "claim_lines"})
 """Tables that folders of earlier versions lack."""
 
 

@@ -50,6 +50,12 @@ _CODE = {
     "display": _required(TEXT, "wording of the first code"),
     "more_codes": _optional(TEXT, "further codes as a JSON list of {system, code, display}; null: none"),
 }
+_MONEY = {
+    "billed_cents": _required(pa.int64(), "price in US cents: what the payer covers and what the patient pays"),
+    "covered_cents": _required(pa.int64(), "of that, what the payer covers; 0 where nobody insures the patient"),
+    "out_of_pocket_cents": _required(pa.int64(), "of that, what the patient pays"),
+    "deductible_cents": _required(pa.int64(), "of what the patient pays, what counts towards the plan's deductible"),
+}
 _REASON = {
     "reason_key": _required(KEY, "row_key of the entry that is the reason; 0: none or only a code"),
     "reason_system": _optional(TEXT, "code system of the reason"),
@@ -209,6 +215,33 @@ TABLES: Mapping[str, Mapping[str, Column]] = {
         "kind": _required(TEXT, "none, medicare, medicaid, dual, aca, private; of real data also other"),
     }
     | _ANSWER,
+    "claims": _ROW
+    | _ENCOUNTER
+    | {
+        "medication_key": _required(KEY, "row_key of the prescription that was dispensed; 0: the encounter is billed"),
+        "coverage_key": _required(KEY, "row_key of the coverage in force when the service began; 0: none there"),
+    }
+    | _TIME
+    | {
+        "stop": _required(TIME, "when the service ended; of a dispense, when it began"),
+        "claim_type": _required(TEXT, "professional, institutional, pharmacy"),
+        "payer": _optional(TEXT, "who pays; null: nobody"),
+        "plan": _optional(TEXT, "name of the plan; null: unknown, or nobody pays"),
+    }
+    | _MONEY,
+    "claim_lines": _ROW
+    | {
+        "claim_key": _required(KEY, "row_key of the claim"),
+        "item_table": _required(TEXT, "table of the row that is billed: encounters, procedures, medications ..."),
+        "item_key": _required(KEY, "row_key of that row; 0: it is not there"),
+    }
+    | _TIME
+    | {name: _CODE[name] for name in ("system", "code", "display")}
+    | {
+        "quantity": _required(pa.float64(), "days of a stay, months of a prescription, pieces of a supply; else 1"),
+        "unit_price_cents": _required(pa.int64(), "price of one, US cents"),
+    }
+    | _MONEY,
     "deaths": _PATIENT
     | _TIME
     | {

@@ -28,7 +28,8 @@ def keep_years(records: Records, n_years: int, *, end_us: int) -> Records:
 
     What began or ended inside the window stays; so do conditions, allergies, medications, care plans and coverages that
     are still open, the death and its certificate, and every encounter that something else that stays belongs to. An
-    encounter before the window of which nothing stays goes. Patients stay, all of them.
+    encounter before the window of which nothing stays goes. The lines of a claim stay with it. Patients stay, all of
+    them.
 
     Args:
         records: Whole lives.
@@ -59,6 +60,7 @@ def keep_years(records: Records, n_years: int, *, end_us: int) -> Records:
     for name in EVENT_TABLES:
         if "encounter_key" in TABLES[name]:
             kept["encounters"] |= keys.named_by(name, "encounter_key", kept[name])
+    kept["claim_lines"] = keys.are_in("claim_lines", "claim_key", "claims", kept["claims"])
     tables = {name: records[name].filter(pa.array(kept[name])) for name in EVENT_TABLES}
     tables |= {name: records[name] for name in TABLE_NAMES if name not in tables}
     whole = {name: np.ones(records[name].num_rows, np.bool_) for name in TABLE_NAMES} | kept
@@ -103,7 +105,7 @@ class _Keys:
         return np.where(known, patients * len(self._distinct) + place, -1)
 
     def are_in(self, name: str, column: str, target: str, kept: Mask) -> Mask:
-        """Rows whose key names one of some rows of another table."""
+        """Rows whose key names one of some rows of a table."""
         return np.isin(self._packed(name, column), self._rows[target][kept], kind="sort")
 
     def named_by(self, name: str, column: str, kept: Mask) -> Mask:

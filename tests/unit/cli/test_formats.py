@@ -41,6 +41,7 @@ def test_every_writer_writes_below_its_own_folder(tmp_path: Path) -> None:
 def test_csv_headers_are_those_of_the_layout() -> None:
     headers = growing_files(["csv"])
     assert headers["csv/patients.csv"].startswith(b"Id,BIRTHDATE,")
-    assert growing_files(["parquet"]) == {}
+    assert growing_files(["parquet"], claims=True) == {}
+    assert set(growing_files(["csv"], claims=True)) - set(headers) == {"csv/claims.csv", "csv/claims_transactions.csv"}
     assert distinct_files(["parquet"]) == frozenset()
     assert distinct_files(["csv"]) == {"csv/payers.csv"} <= set(headers)

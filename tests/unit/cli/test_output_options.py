@@ -37,6 +37,7 @@ def plain(content: bytes, name: str) -> bytes:
         (("csv",), {"us_core": "none"}, "--us-core is about the format fhir or fhir-ndjson,"),
         (("fhir",), {"us_core": "7.0.0"}, "--us-core 7.0.0 .* comes with a later release"),
         (("fhir",), {"us_core": "6"}, "--us-core must be one of 6.1.0, none, got '6'"),
+        ((), {"claims": True}, "--claims is about the format parquet or csv or fhir or fhir-ndjson,"),
         (("csv", "parquet"), {"compress": "gzip"}, "--compress is about the format fhir or fhir-ndjson,"),
     ],
 )
@@ -50,7 +51,7 @@ def test_options_are_recorded_by_name() -> None:
     options = resolve_output_options(("fhir",), bundle="put", bundle_size=None, compress="zstd", years=10)
     assert options == OutputOptions(bundle="put", compress="zstd", years=10)
     recorded = {"--bundle": "put", "--bundle-size": None, "--compress": "zstd", "--us-core": "6.1.0", "--years": 10}
-    assert options.recorded() == recorded
+    assert options.recorded() == recorded | {"--claims": False}
 
 
 def test_a_run_is_another_one_with_another_layout(
@@ -103,6 +104,7 @@ def test_years_hold_for_every_format_and_the_counts(modules: Path, tmp_path: Pat
     "options",
     [
         ["--format", "csv,fhir,fhir-ndjson"],
+        ["--format", "csv,fhir-ndjson", "--claims", "--years", "3"],
         ["--format", "csv,fhir", "--years", "3", "--bundle", "put", "--bundle-size", "30"],
         ["--format", "fhir,fhir-ndjson", "--compress", "gzip", "--bundle", "collection"],
     ],
@@ -133,7 +135,7 @@ def test_an_export_that_fails_leaves_whole_files_only(modules: Path, tmp_path: P
 
 
 def test_trace_takes_the_options_of_generate(modules: Path) -> None:
-    options = ["--bundle", "put", "--bundle-size", "3", "--compress", "gzip", "--years", "2"]
+    options = ["--bundle", "put", "--bundle-size", "3", "--compress", "gzip", "--years", "2", "--claims"]
     assert main(["trace", "--modules-dir", str(modules), "--patient", "0", *options]) == 0
 
 
@@ -145,3 +147,29 @@ def test_us_core_decides_what_is_claimed(modules: Path, tmp_path: Path) -> None:
         content = b"".join(files(tmp_path / name).values())
         assert (b"StructureDefinition/us-core-patient" in content) == is_claimed
     assert main([*command, str(tmp_path / "with"), "--us-core", "none"]) == 2
+
+
+def test_claims_are_written_where_they_are_asked_for(modules: Path, tmp_path: Path) -> None:
+    command = ["generate", "--modules-dir", str(modules), *RUN, "--out"]
+    assert main([*command, str(tmp_path / "with"), "--format", "parquet,csv", "--claims"]) == 0
+    assert main([*command, str(tmp_path / "without"), "--format", "parquet,csv"]) == 0
+    with_claims, without = (read_parquet(tmp_path / name / "parquet") for name in ("with", "without"))
+    assert with_claims["claims"].num_rows == with_claims["encounters"].num_rows > 0
+    assert without["claims"].num_rows == 0
+    for name, is_there in (("with", True), ("without", False)):
+        assert [(tmp_path / name / f"csv/{kind}.csv").exists() for kind in ("claims", "claims_transactions")] == [
+            is_there,
+            is_there,
+        ]
+
+
+def test_export_adds_claims_to_a_run_and_leaves_them_out(modules: Path, tmp_path: Path) -> None:
+    command = ["generate", "--modules-dir", str(modules), *RUN, "--format", "parquet", "--out"]
+    assert main([*command, str(tmp_path / "with"), "--claims"]) == 0
+    assert main([*command, str(tmp_path / "without")]) == 0
+    for source, options, same in (("without", ["--claims"], "with"), ("with", [], "without")):
+        out = tmp_path / f"from {source}"
+        assert (
+            main(["export", str(tmp_path / source), "--format", "parquet", *options, "--quiet", "--out", str(out)]) == 0
+        )
+        assert read_parquet(out / "parquet").equals(read_parquet(tmp_path / same / "parquet"))

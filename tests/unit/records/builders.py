@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from trajsim.records.invariants import ENTRIES
+from trajsim.records.invariants import ENTRIES, REFERENCES
 from trajsim.records.schema import EVENT_TABLES, TABLES, TEXT, TIME
 from trajsim.records.table import Records, schema_of
 
@@ -36,7 +36,7 @@ PLANS = (
 )  # fmt: skip
 _EXACT_TEXTS = {
     "sex": ("F", "M"), "category": ("laboratory", "survey", ""), "reactions": CODED_JSON, "more_codes": CODED_JSON,
-    "encounter_class": ("wellness", "inpatient"),
+    "encounter_class": ("wellness", "inpatient"), "prescription": ('{"duration":{"quantity":2,"unit":"months"}}', "{}"),
 }  # fmt: skip
 
 
@@ -81,6 +81,8 @@ class _Maker:
         if pa.types.is_boolean(arrow_type):
             return pa.array(self.rng.random(n) < 0.5, mask=mask)
         if pa.types.is_floating(arrow_type):
+            if name == "quantity":
+                return pa.array(self.rng.choice([0.0, 0.5, 1.0, 12.0], n), arrow_type, mask=mask)
             values = self.rng.choice([0.1, -2.5, 3.0, 1e-7, 1e22, 123456.789], n)
             return pa.array(values, arrow_type, mask=mask)
         return pa.array(self.rng.integers(1, 6, n), arrow_type, mask=mask)
@@ -110,6 +112,8 @@ class _Maker:
             elif column in ("encounter_key", "reason_key", "report_key"):
                 targets = {"encounter_key": ("encounters",), "reason_key": ENTRIES, "report_key": ("reports",)}[column]
                 columns.append(pa.array(self.some_key(name, targets)))
+            elif column in ("medication_key", "coverage_key", "claim_key", "item_key"):
+                columns.append(pa.array(self.some_key(name, REFERENCES[column])))
             elif column == "panel_key":
                 columns.append(pa.array(np.zeros(len(patient), np.uint64)))
             elif column == "study_key":
@@ -144,6 +148,26 @@ class _Maker:
         ]
         return pa.Table.from_arrays(columns, schema=schema_of("coverages"))
 
+    def money(self, claims: pa.Table, lines: pa.Table) -> dict[str, pa.Table]:
+        """Lines whose amounts add up, and claims that are the sums of their lines."""
+        pays = claims["payer"].is_valid().to_numpy()
+        owner = list(zip(claims["patient_id"].to_pylist(), claims["row_key"].to_pylist(), strict=True))
+        place = {pair: row for row, pair in enumerate(owner)}
+        named = zip(lines["patient_id"].to_pylist(), lines["claim_key"].to_pylist(), strict=True)
+        of_line = np.array([place.get(pair, -1) for pair in named], np.int64)
+        billed = self.rng.integers(0, 100_000, len(of_line))
+        covered = np.where(np.append(pays, True)[of_line], (billed * self.rng.random(len(of_line))).astype(np.int64), 0)
+        paid = billed - covered
+        deductible = (paid * self.rng.random(len(of_line))).astype(np.int64)
+        amounts = dict(
+            zip(("billed", "covered", "out_of_pocket", "deductible"), (billed, covered, paid, deductible), strict=True)
+        )
+        for name, values in amounts.items():
+            sums = np.zeros(len(owner), np.int64)
+            np.add.at(sums, of_line[of_line >= 0], values[of_line >= 0])
+            claims, lines = (_put(each, f"{name}_cents", new) for each, new in ((claims, sums), (lines, values)))
+        return {"claims": claims, "claim_lines": lines}
+
     def people(self) -> pa.Table:
         times = {
             "patient_id": pa.array(self.ids, pa.uint64()),
@@ -177,7 +201,13 @@ def random_records(*, seed: int, n_patients: int = 3, max_rows: int = 5) -> Reco
     maker = _Maker(seed, n_patients, max_rows)
     tables = {name: maker.table(name) for name in EVENT_TABLES if name != "coverages"}
     tables["coverages"] = maker.coverages()
+    tables |= maker.money(tables["claims"], tables["claim_lines"])
     return Records(tables | {"patients": maker.people(), "deaths": maker.deaths()})
+
+
+def _put(table: pa.Table, column: str, values: NDArray[np.int64]) -> pa.Table:
+    place = table.schema.get_field_index(column)
+    return table.set_column(place, table.schema.field(place), pa.array(values))
 
 
 def with_column(records: Records, table: str, column: str, values: pa.Array) -> Records:

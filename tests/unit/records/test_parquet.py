@@ -76,6 +76,14 @@ def test_a_folder_without_coverages_is_one_of_an_earlier_version(tmp_path: Path)
     assert read_parquet(tmp_path)["coverages"].num_rows == 0
 
 
+def test_a_folder_without_claims_is_one_of_an_earlier_version(tmp_path: Path) -> None:
+    write_parquet(random_records(seed=1), tmp_path, shard=0)
+    for name in ("claims", "claim_lines"):
+        shutil.rmtree(tmp_path / name)
+    again = read_parquet(tmp_path)
+    assert (again["claims"].num_rows, again["claim_lines"].num_rows) == (0, 0)
+
+
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     files = write_parquet(random_records(seed=1), tmp_path, shard=0)
     files["imaging"].write_bytes(b"not parquet")

@@ -130,6 +130,29 @@ def test_death_and_its_certificate_stay_however_old() -> None:
     assert check_records(window) == []
 
 
+def test_lines_stay_with_their_claim() -> None:
+    money = {f"{name}_cents": 0 for name in ("billed", "covered", "out_of_pocket", "deductible")}
+    claims = [
+        money | {"row_key": key, "time": OLD, "stop": stop, "encounter_key": visit, "medication_key": 0,
+                 "coverage_key": 0, "claim_type": "institutional"}
+        for key, stop, visit in ((21, BEFORE, 1), (22, NEW, 2))
+    ]  # fmt: skip
+    lines = [
+        money | {"row_key": key, "time": OLD, "claim_key": claim, "item_table": "encounters", "item_key": item,
+                 "unit_price_cents": 0}
+        for key, claim, item in ((31, 21, 1), (32, 22, 2), (33, 22, 11))
+    ]  # fmt: skip
+    records = records_of(
+        encounters=[{"row_key": key, "time": OLD, "stop": stop} for key, stop in ((1, BEFORE), (2, NEW))],
+        procedures=[{"row_key": 11, "time": OLD, "stop": OLD, "encounter_key": 2}],
+        claims=claims,
+        claim_lines=lines,
+    )
+    assert check_records(records) == []
+    assert [row["row_key"] for row in kept(records, "claims")] == [22]
+    assert [(row["row_key"], row["item_key"]) for row in kept(records, "claim_lines")] == [(32, 2), (33, 0)]
+
+
 def test_coverages_of_the_window_stay() -> None:
     rows = [
         {"row_key": 1, "time": OLD, "stop": BEFORE},
