@@ -1,0 +1,160 @@
+"""What the evaluator needs of a data source, whatever its format: persons, periods, and events of a domain by code.
+
+Codes are whole numbers that the source gives out; what they stand for is the source's business.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajsim.trials.criteria.days import NO_CODE, Days, Keys, Mask
+from trajsim.trials.criteria.form import CodeSet, Coding, Domain
+
+
+@dataclass(frozen=True, kw_only=True)
+class People:
+    """One row a person, in the order of person numbers.
+
+    Attributes:
+        ids: The ids that the data give them.
+        is_known: Whether there is a row about the person (OMOP data may have events of others).
+        birth_year: Calendar year of birth; NaN: unknown.
+        codes: `sex`, `race`, `ethnicity` as codes.
+    """
+
+    ids: NDArray[Any]
+    is_known: Mask
+    birth_year: NDArray[np.float64]
+    codes: Mapping[str, Keys]
+
+    def __len__(self) -> int:
+        """How many persons."""
+        return len(self.ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EventTable:
+    """Events of one domain, sorted by person, start and record.
+
+    Attributes:
+        person: Person numbers.
+        record: Record ids; the tie-breaker of events of one day.
+        start: First day.
+        end: Last day; `NO_DAY` where unknown.
+        visit: Visit ids; `NO_CODE` where none.
+        load: Reads a further column of these rows: numbers as float64, codes as keys, text as objects.
+    """
+
+    person: NDArray[np.int64]
+    record: NDArray[np.int64]
+    start: Days
+    end: Days
+    visit: Keys
+    load: Callable[[str], NDArray[Any]]
+    _cache: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
+
+    def __len__(self) -> int:
+        """How many events."""
+        return len(self.person)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """A further column, read once."""
+        if name not in self._cache:
+            self._cache[name] = self.load(name)
+        return self._cache[name]
+
+    def take(self, rows: NDArray[Any]) -> "EventTable":
+        """Some of the rows, by number or mask."""
+        parent = self
+
+        def load(name: str) -> NDArray[Any]:
+            part: NDArray[Any] = parent.column(name)[rows]
+            return part
+
+        return EventTable(
+            person=self.person[rows],
+            record=self.record[rows],
+            start=self.start[rows],
+            end=self.end[rows],
+            visit=self.visit[rows],
+            load=load,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Periods:
+    """Observation periods, sorted by person and start; `first[i]:first[i+1]` are the rows of person i."""
+
+    person: NDArray[np.int64]
+    start: Days
+    end: Days
+    first: NDArray[np.int64]
+
+
+class Source(Protocol):
+    """Data that criteria can be evaluated on."""
+
+    @property
+    def people(self) -> People:
+        """All persons."""
+
+    @property
+    def periods(self) -> Periods:
+        """All observation periods."""
+
+    def events(self, domain: Domain, keys: Keys | None) -> EventTable:
+        """Events of a domain whose code is among the keys; None: all events."""
+
+    def keys_of_set(self, code_set: CodeSet) -> Keys:
+        """The codes of a set, descendants and exclusions resolved, sorted."""
+
+    def keys_of_list(self, codes: Sequence[Coding]) -> Keys:
+        """The codes of a list as they stand, sorted."""
+
+    def lacks(self, domain: Domain, test: str) -> bool:
+        """Whether these data can never answer that test of that domain."""
+
+
+def period_index(person: NDArray[np.int64], start: Days, end: Days, *, n_people: int) -> Periods:
+    """Sorts observation periods and notes where each person's begin."""
+    order = np.lexsort((start, person))
+    person = person[order]
+    first = np.searchsorted(person, np.arange(n_people + 1))
+    return Periods(person=person, start=start[order], end=end[order], first=first)
+
+
+def sorted_events(
+    person: NDArray[np.int64],
+    record: NDArray[np.int64],
+    start: Days,
+    end: Days,
+    visit: Keys,
+    load: Callable[[str, NDArray[np.int64]], NDArray[Any]],
+) -> EventTable:
+    """An event table in its order; `load` is given the rows in the order in which they stand in the data."""
+    order = np.lexsort((record, start, person))
+    return EventTable(
+        person=person[order],
+        record=record[order],
+        start=start[order],
+        end=end[order],
+        visit=visit[order],
+        load=lambda name: load(name, order),
+    )
+
+
+def is_among(values: Keys, keys: Keys) -> Mask:
+    """Which values are among the sorted keys; none never is."""
+    if len(keys) == 0:
+        return np.zeros(len(values), bool)
+    slot = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
+    found: Mask = (keys[slot] == values) & (values != NO_CODE)
+    return found
+
+
+def as_keys(values: Sequence[int] | set[int] | NDArray[Any]) -> Keys:
+    """Distinct keys, sorted."""
+    return np.unique(np.asarray(list(values), np.int64))
