@@ -13,6 +13,7 @@ from fhir_export.columns import combined
 from fhir_export.providers import (
     CLINICIAN_OF_CLASS,
     FIRST_PRACTITIONER,
+    HOSPITAL,
     N_CLINICIANS,
     N_PRACTITIONERS,
     N_SITES,
@@ -25,9 +26,11 @@ from fhir_export.providers import (
 from fhir_export.shard import NONE, PATIENT, Integers, Section, Shard, escaped
 
 ORGANIZATIONS, LOCATIONS, PRACTITIONERS, ROLES = "organizations", "locations", "practitioners", "practitioner roles"
+ENDPOINTS = "endpoints"
 ORGANIZATION_WIDTH = LOCATION_WIDTH = PRACTITIONER_WIDTH = ROLE_WIDTH = 16
 
 LOCATION_XOR = 0x5D1F3C8A9B2E4761
+ENDPOINT_XOR = 0x27BB2EE687B0B0FD
 ROLE_XOR = 0xC3A5F1E29D4B7083
 
 _OWN_PRACTITIONER_XOR = 0x2B992DDFA23249D6
@@ -55,12 +58,14 @@ def plan(shard: Shard) -> None:
     clinician_keys = _keys(lambda at, which: clinician(places[at], which).key, place, sees)
     sites = _add_organizations(shard, visits, site_keys)
     locations = _add(shard, LOCATIONS, "Location", visits, site_keys ^ np.uint64(LOCATION_XOR))
+    endpoints = _add_endpoints(shard, visits, site_keys)
     people = _add(shard, PRACTITIONERS, "Practitioner", sees, clinician_keys)
     _add(shard, ROLES, "PractitionerRole", sees, clinician_keys ^ np.uint64(ROLE_XOR))
     shard.lookups |= {
         "place": place,
         "site rows": sites,
         "location rows": locations,
+        "endpoint rows": endpoints,
         "clinician number": np.nonzero(sees)[1],
         "site number": np.nonzero(visits)[1],
         "practitioner": people[np.arange(len(own)), own],
@@ -69,6 +74,13 @@ def plan(shard: Shard) -> None:
         "encounter organization": sites[encounters.patient, np.array(SITE_OF)[number]],
         "encounter location": locations[encounters.patient, np.array(SITE_OF)[number]],
     }
+
+
+def _add_endpoints(shard: Shard, visits: NDArray[np.bool_], site_keys: Keys) -> Integers:
+    """Adds the endpoints of hospitals; returns [patients, sites] rows, NONE where there is none."""
+    has = np.zeros_like(visits)
+    has[:, HOSPITAL] = visits[:, HOSPITAL]
+    return _add(shard, ENDPOINTS, "Endpoint", has, site_keys[has[visits]] ^ np.uint64(ENDPOINT_XOR))
 
 
 def places_of(shard: Shard) -> list[Place]:

@@ -9,7 +9,7 @@ from fhir_export.layout import Layout, Variant
 from fhir_export.output import ExportReport, Pen, WholeFiles
 from fhir_export.shard import Integers, Shard
 
-SHARED_TYPES = ("Organization", "Location", "Practitioner", "PractitionerRole")
+SHARED_TYPES = ("Organization", "Location", "Endpoint", "Practitioner", "PractitionerRole", "Medication")
 """Types whose resources several patients, and so several shards, have in common; few, so they stay uncompressed."""
 
 

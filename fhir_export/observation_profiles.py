@@ -28,7 +28,11 @@ _OF_CATEGORY = {
     "imaging": "us-core-observation-clinical-result",
     "procedure": "us-core-observation-clinical-result",
 }
-_CODED = {"72166-2": "us-core-smokingstatus", "82810-3": "us-core-observation-pregnancystatus"}
+_CODED = {
+    "72166-2": "us-core-smokingstatus",
+    "82810-3": "us-core-observation-pregnancystatus",
+    "76690-7": "us-core-observation-sexual-orientation",
+}
 BLOOD_PRESSURE, SYSTOLIC, DIASTOLIC = "85354-9", "8480-6", "8462-4"
 
 NAMES: tuple[str, ...] = (

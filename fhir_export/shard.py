@@ -313,6 +313,10 @@ class Shard:
                 numbers[index] = self.local.add(escaped(value))
         return np.asarray(numbers[encoded.indices])
 
+    def add_local(self, text: str) -> int:
+        """The number of a text, escaped, in the pool of this shard."""
+        return self.local.add(escaped(text))
+
     def local_strings(self, table: str, column: str) -> Integers:
         """As `local_texts`, of a plain string column; NONE: null or empty."""
         values = self.columns(table).strings(column)

@@ -32,7 +32,14 @@ SUFFIX = Share(24, 0x8F2D4B6A1C3E5970)  # of men: "Jr."
 OLD_NAME = Share(4, 0x3C79AC492BA7B653)  # of those with a maiden name: another former name
 OLD_ADDRESS = Share(16, 0x1C69B3F74AC4AE35)  # moved from another street of the same city
 TRIBE = Share(2, 0xA24BAED4963EE407)  # of American Indians and Alaska Natives: enrolled in a tribe
+REFUSED_DOSE = Share(16, 0x5851F42D4C957F2F)  # declined an influenza vaccine at one visit
+OCCUPATION = Share(16, 0x2D358DCCAA6C78A5)  # of adults: their occupation is written down
+PREGNANCY_INTENT = Share(8, 0x8BB84B93962EACC9)  # of women: asked, between 15 and 49, whether they want a child
+DECLINED_MEASURES = Share(32, 0x4B33A62ED433D4A3)  # declined to be measured at one visit
 # Of rows.
+CANONICAL_FORM = Share(8, 0x9216D5D98979FB1D)  # answered questionnaires: name the form by a canonical address
+ROOM_AIR = Share(4, 0x4D5A2DA51DE1AA47)  # of oxygen saturations: say that the patient breathed room air
+LINKED_NOTE = Share(64, 0x14057B7EF767814F)  # notes behind an address
 KEY_IMAGE = Share(8, 0xE7037ED1A0B428D9)  # imaging studies: a report shows an image
 REPORTED = Share(64, 0x9FB21C651E98DF25)  # prescriptions told by the patient
 

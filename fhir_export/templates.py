@@ -190,7 +190,7 @@ class Family:
     """All shapes of one resource type or backbone element.
 
     Attributes:
-        name: Unique name; of a resource its type.
+        name: Of a resource its type (a type may have several families); else of the element.
         model: Class of `fhir.resources` that checks a shape.
         space: The shapes.
         build: Makes the content of a shape, sentinels included.
@@ -211,7 +211,7 @@ class Templates:
 
     def __init__(self, us_core: str = DEFAULT_US_CORE) -> None:
         self.us_core = us_core
-        self._numbers: dict[tuple[str, int], int] = {}
+        self._numbers: dict[tuple[Family, int], int] = {}
         self._constants = bytearray()
         self._steps: list[tuple[int, int, int, int, int]] = []
         self._first_step: list[int] = []
@@ -221,7 +221,7 @@ class Templates:
     def number(self, family: Family, code: int) -> int:
         """The template of a shape, built when first asked for."""
         with self._lock:
-            known = self._numbers.get((family.name, code))
+            known = self._numbers.get((family, code))
             if known is not None:
                 return known
             slots = Slots(self)
@@ -236,7 +236,7 @@ class Templates:
                     msg = f"{family.name}: lost {slots.planted - found}, found {found - slots.planted}"
                     raise AssertionError(msg)
                 self._append(_framed(parts, family, variant))
-            self._numbers[family.name, code] = number
+            self._numbers[family, code] = number
             self._packed = None
             return number
 

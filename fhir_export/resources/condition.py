@@ -25,6 +25,18 @@ _ASSERTED = "http://hl7.org/fhir/StructureDefinition/condition-assertedDate"
 _CATEGORIES = (("encounter-diagnosis", "Encounter Diagnosis"), ("problem-list-item", "Problem List Item"))
 _PROFILES = ("us-core-condition-encounter-diagnosis", "us-core-condition-problems-health-concerns")
 
+_US_CORE_CATEGORY = {
+    "system": "http://hl7.org/fhir/us/core/CodeSystem/us-core-category",
+    "code": "sdoh",
+    "display": "SDOH",
+}
+# Findings of SNOMED CT that say how somebody lives: problems of the category SDOH.
+_SOCIAL = frozenset({
+    "73595000", "160903007", "160904001", "741062008", "73438004", "422650009", "423315002", "706893006", "424393004",
+    "160968000", "224299000", "224295006", "473461003", "224355006", "266948004", "446654005", "32911000",
+    "105531004", "713458007", "5251000175109", "266934004", "1187604002",
+})  # fmt: skip
+
 _TIME, _STOP, _ENCOUNTER, _CODE, _RECORDER, _WIDTH = range(2, 8)
 
 
@@ -34,6 +46,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
         "meta": slot.meta(_PROFILES[shape["problem"]]),
+        "extension": [{"url": _ASSERTED, "valueDateTime": slot.date_time(_TIME)}],
         "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": status}]},
         "verificationStatus": {"coding": [{"system": _VERIFICATION, "code": "confirmed"}]},
         "category": [{"coding": [{"system": _CATEGORY, "code": code, "display": display}]}],
@@ -43,8 +56,8 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "recordedDate": slot.date_time(_TIME),
         "recorder": slot.reference("Practitioner", _RECORDER),
     }
-    if shape["problem"]:
-        content["extension"] = [{"url": _ASSERTED, "valueDateTime": slot.date_time(_TIME)}]
+    if shape["social"] and slot.has_us_core:
+        content["category"].append({"coding": [_US_CORE_CATEGORY]})
     if shape["encounter"]:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
     if shape["stop"]:
@@ -52,7 +65,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
     return content
 
 
-FAMILY = Family("Condition", Condition, ShapeSpace(encounter=2, stop=2, problem=2), _build)
+FAMILY = Family("Condition", Condition, ShapeSpace(encounter=2, stop=2, problem=2, social=2), _build)
 
 
 def _is_problem(shard: Shard) -> NDArray[np.bool_]:
@@ -77,12 +90,22 @@ def _fill(shard: Shard) -> None:
     cells[:, _ENCOUNTER] = shard.require(section, "encounter_key", "encounters")
     cells[:, _CODE] = shard.codes("conditions", ["system", "code", "display", "more_codes"], concept)
     cells[:, _RECORDER] = practitioners(shard, section, cells[:, _ENCOUNTER])
-    problems.cells[:, _TIME:] = cells[_is_problem(shard), _TIME:]
+    stays = _is_problem(shard)
+    problems.cells[:, _TIME:] = cells[stays, _TIME:]
     has_encounter = cells[:, _ENCOUNTER] != NONE
+    codes = columns.text("code")
+    social = np.array([value in _SOCIAL for value in codes.values])[codes.indices]
     shard.set_templates(
-        section, FAMILY, encounter=has_encounter, stop=cells[:, _STOP] != NO_TIME, problem=~has_encounter
+        section,
+        FAMILY,
+        encounter=has_encounter,
+        stop=cells[:, _STOP] != NO_TIME,
+        problem=~has_encounter,
+        social=social & ~has_encounter,
     )
-    shard.set_templates(problems, FAMILY, encounter=1, stop=problems.cells[:, _STOP] != NO_TIME, problem=1)
+    shard.set_templates(
+        problems, FAMILY, encounter=1, stop=problems.cells[:, _STOP] != NO_TIME, problem=1, social=social[stays]
+    )
 
 
 KIND = Kind("Condition", "conditions", _WIDTH, _fill, _plan)

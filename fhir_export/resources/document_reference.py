@@ -8,6 +8,7 @@ from fhir.resources.R4B.documentreference import DocumentReference
 
 from fhir_export.concepts import members
 from fhir_export.shard import PATIENT, Kind, Shard
+from fhir_export.shares import LINKED_NOTE, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.vocabulary import LOINC
 
@@ -51,15 +52,24 @@ def _build(shape: Shape, slot: Slots) -> Json:  # noqa: ARG001 - there is one sh
 FAMILY = Family("DocumentReference", DocumentReference, ShapeSpace(only=1), _build)
 
 
-def note(encounter_class: str | None, wording: str | None, reason: str | None, discharge: str | None) -> bytes:
-    """The member of an attachment that holds the note of an encounter."""
+def _note(encounter_class: str | None, wording: str | None, reason: str | None, discharge: str | None) -> str:
     said = [f"Encounter: {wording} ({encounter_class})."]
     if reason:
         said.append(f"Reason: {reason}.")
     if discharge:
         said.append(f"Discharge: {discharge}.")
-    data = base64.b64encode("\n".join(said).encode()).decode()
-    return members(Attachment, {"data": data})
+    return base64.b64encode("\n".join(said).encode()).decode()
+
+
+def note(encounter_class: str | None, wording: str | None, reason: str | None, discharge: str | None) -> bytes:
+    """The member of an attachment that holds the note of an encounter."""
+    return members(Attachment, {"data": _note(encounter_class, wording, reason, discharge)})
+
+
+def linked_note(encounter_class: str | None, wording: str | None, reason: str | None, discharge: str | None) -> bytes:
+    """As `note`, behind an address that needs no server: the note itself (RFC 2397)."""
+    data = _note(encounter_class, wording, reason, discharge)
+    return members(Attachment, {"url": f"data:text/plain;base64,{data}"})
 
 
 def _plan(shard: Shard) -> None:
@@ -77,7 +87,12 @@ def _fill(shard: Shard) -> None:
     cells[:, _AUTHOR] = shard.lookups["encounter practitioner"]
     cells[:, _SITE] = shard.lookups["encounter organization"]
     names = ["encounter_class", "display", "reason_display", "discharge_display"]
-    cells[:, _NOTE] = shard.codes("encounters", names, note)
+    linked = chosen(shard, section, LINKED_NOTE)
+    cells[:, _NOTE] = np.where(
+        linked,
+        shard.codes("encounters", names, linked_note, where=linked),
+        shard.codes("encounters", names, note, where=~linked),
+    )
     shard.set_templates(section, FAMILY, only=0)
 
 

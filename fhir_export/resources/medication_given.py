@@ -54,7 +54,7 @@ def _build_administration(shape: Shape, slot: Slots) -> Json:
         "id": slot.id(),
         "meta": slot.meta(),
         "status": "completed",
-        "medicationCodeableConcept": slot.element(_CODE),
+        "medicationReference": slot.reference("Medication", _CODE),
         "subject": slot.reference("Patient", PATIENT),
         "effectiveDateTime": slot.date_time(_TIME),
         "performer": [{"actor": slot.reference("Practitioner", _PERFORMER)}],
@@ -96,7 +96,7 @@ def _fill(shard: Shard) -> None:
         cells = section.cells
         cells[:, _TIME] = columns.times("time")[chosen]
         cells[:, _ENCOUNTER] = encounters[chosen]
-        cells[:, _CODE] = codes[chosen]
+        cells[:, _CODE] = (codes if name == DISPENSES else shard.lookups["drug"])[chosen]
         cells[:, _REQUEST] = orders.rows[chosen]
         who = organizations if name == DISPENSES else practitioners
         cells[:, _PERFORMER] = who(shard, section, cells[:, _ENCOUNTER])

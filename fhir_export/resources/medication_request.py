@@ -8,6 +8,7 @@ from fhir_export.care import practitioners
 from fhir_export.concepts import coded, concept, dispense, dosage
 from fhir_export.reasons import choice, reasons
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Shard
+from fhir_export.shares import REPORTED, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.vocabulary import SNOMED
 from fhir_export.writer import NO_TIME
@@ -20,8 +21,9 @@ _CATEGORIES = (("community", "Community"), ("outpatient", "Outpatient"), ("inpat
 _INPATIENT_CLASSES = ("inpatient", "snf", "hospice")
 
 (
-    _TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _DOSAGE, _DISPENSE, _STOP_REASON, _REQUESTER, _WIDTH,
-) = range(2, 13)  # fmt: skip
+    _TIME, _STOP, _ENCOUNTER, _CODE, _REASON_ROW, _REASON_CODE, _DOSAGE, _DISPENSE, _STOP_REASON, _REQUESTER, _DRUG,
+    _WIDTH,
+) = range(2, 14)  # fmt: skip
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
@@ -32,12 +34,18 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "status": _STATUSES[shape["status"]],
         "intent": "order",
         "category": [{"coding": [{"system": _CATEGORY, "code": category, "display": display}]}],
-        "reportedBoolean": False,
-        "medicationCodeableConcept": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
         "authoredOn": slot.date_time(_TIME),
         "requester": slot.reference("Practitioner", _REQUESTER),
     }
+    if shape["reported"]:
+        content["reportedReference"] = slot.reference("Patient", PATIENT)
+    else:
+        content["reportedBoolean"] = False
+    if shape["drug"]:
+        content["medicationReference"] = slot.reference("Medication", _DRUG)
+    else:
+        content["medicationCodeableConcept"] = slot.element(_CODE)
     if shape["encounter"]:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
     if shape["reason"] == 1:
@@ -70,6 +78,8 @@ FAMILY = Family(
         dosage=2,
         stop=2,
         dispense=2,
+        reported=2,
+        drug=2,
     ),
     _build,
 )
@@ -96,6 +106,7 @@ def _fill(shard: Shard) -> None:
     has_reason = has_stop & ~columns.text("stop_code").is_null
     cells[:, _STOP_REASON] = shard.codes("medications", ["stop_code"], stop_reason, where=has_reason)
     given = columns.flags("is_administered")
+    cells[:, _DRUG] = shard.lookups["drug"]
     status = np.where(has_reason, _STOPPED, np.where(has_stop | given, _COMPLETED, _ACTIVE))
     shard.set_templates(
         section,
@@ -110,6 +121,8 @@ def _fill(shard: Shard) -> None:
         dosage=cells[:, _DOSAGE] != NONE,
         stop=has_stop,
         dispense=cells[:, _DISPENSE] != NONE,
+        reported=~given & chosen(shard, section, REPORTED),
+        drug=cells[:, _DRUG] != NONE,
     )
 
 

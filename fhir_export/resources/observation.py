@@ -1,18 +1,26 @@
-"""Observation: one resource a row of `observations`, but rows of a panel become its components."""
+"""Observation: one resource a row of `observations`, but rows of a panel become its components.
+
+The parts of a few questionnaires (`_MEMBERED`) stand alone, as members of the panel.
+"""
+
+from collections.abc import Collection
 
 import numpy as np
 from fhir.resources.R4B.codeableconcept import CodeableConcept
 from fhir.resources.R4B.observation import Observation, ObservationComponent
+from fhir.resources.R4B.reference import Reference
 from numpy.typing import NDArray
 
 from fhir_export.care import practitioners
 from fhir_export.columns import combined
 from fhir_export.concepts import checked, coded, concept, unit_members
 from fhir_export.observation_profiles import DIASTOLIC, NAMES, NO_PROFILE, SYSTOLIC, profile_of
+from fhir_export.profiles import NO_US_CORE
 from fhir_export.reference_ranges import HIGH, LOW, NORMAL, range_of, reference_range
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Section, Shard
+from fhir_export.shares import ROOM_AIR, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
-from fhir_export.vocabulary import ucum_code
+from fhir_export.vocabulary import LOINC, UCUM, ucum_code
 
 _CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 _ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
@@ -28,6 +36,13 @@ _CATEGORIES = {
     "vital-signs": "Vital Signs",
 }
 
+_SCREENINGS = "http://hl7.org/fhir/us/core/CodeSystem/us-core-category"
+_SCREENING_CATEGORIES = {"sdoh": "SDOH", "cognitive-status": "Cognitive Status"}
+# Questionnaires whose result says how somebody lives, or thinks, by LOINC code.
+_SCREENED = {"93025-5": "sdoh", "76504-0": "sdoh", "71802-3": "sdoh", "28245-9": "sdoh", "72106-8": "cognitive-status"}
+_MEMBERED = frozenset({"91148-7"})  # PEG: three questions about pain, each a score of its own
+_DERIVED_FROM = {"59461-4": "59460-6"}  # the level of the Morse Fall Scale follows from its total
+
 _INTERPRETATION = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _INTERPRETATIONS = {LOW: ("L", "Low"), NORMAL: ("N", "Normal"), HIGH: ("H", "High")}
 
@@ -36,8 +51,12 @@ _ABSENT, _QUANTITY, _NUMBER, _CONCEPT, _STRING, _TRUE, _FALSE, _N_VALUES = range
 # Cell _VALUE: mantissa of a number (its decimals in the next cell), text of anything else.
 (
     _TIME, _ENCOUNTER, _CODE, _CATEGORY_TEXT, _VALUE, _DECIMALS, _UNIT, _COMPONENTS, _N_COMPONENTS, _PERFORMER, _RANGE,
-    _SPECIMEN, _WIDTH,
-) = range(2, 15)  # fmt: skip
+    _SPECIMEN, _MEMBERS, _N_MEMBERS, _DERIVED, _WIDTH,
+) = range(2, 18)  # fmt: skip
+
+CODE_CELL, CATEGORY_CELL = _CODE, _CATEGORY_TEXT
+
+_NO_SOURCE, _OF_OBSERVATION, _OF_QUESTIONNAIRE = range(3)
 
 
 def _value(kind: int, slot: Slots) -> Json:
@@ -53,6 +72,25 @@ def _value(kind: int, slot: Slots) -> Json:
     if kind in {_TRUE, _FALSE}:
         return {"valueBoolean": kind == _TRUE}
     return {"dataAbsentReason": slot.element(_VALUE)}
+
+
+def _build_member(shape: Shape, slot: Slots) -> Json:  # noqa: ARG001 - there is one shape
+    return slot.reference("Observation", -1)
+
+
+MEMBER = Family("Observation.hasMember", Reference, ShapeSpace(only=1), _build_member, is_resource=False)
+
+
+def _room_air() -> list[Json]:
+    """What somebody who breathes room air inhales: no flow, 21 percent oxygen."""
+    parts = (("3151-8", "Inhaled oxygen flow rate", 0, "L/min"), ("3150-0", "Inhaled oxygen concentration", 21, "%"))
+    return [
+        {
+            "code": {"coding": [{"system": LOINC, "code": code}], "text": words},
+            "valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit},
+        }
+        for code, words, value, unit in parts
+    ]
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
@@ -72,7 +110,14 @@ def _build(shape: Shape, slot: Slots) -> Json:
         content["encounter"] = slot.reference("Encounter", _ENCOUNTER)
     if shape["components"]:
         content["component"] = [slot.listed(_COMPONENTS, code={"text": "any"})]
-    if shape["value"] != _ABSENT or not shape["components"]:
+    if shape["air"]:
+        content["component"] = _room_air()
+    if shape["members"]:
+        content["hasMember"] = [slot.listed(_MEMBERS, by=MEMBER)]
+    if shape["derived"]:
+        kind = "Observation" if shape["derived"] == _OF_OBSERVATION else "QuestionnaireResponse"
+        content["derivedFrom"] = [slot.reference(kind, _DERIVED)]
+    if shape["value"] != _ABSENT or not (shape["components"] or shape["members"]):
         content |= _value(shape["value"], slot)
     if shape["specimen"]:
         content["specimen"] = slot.reference("Specimen", _SPECIMEN)
@@ -90,7 +135,18 @@ def _build_component(shape: Shape, slot: Slots) -> Json:
 FAMILY = Family(
     "Observation",
     Observation,
-    ShapeSpace(encounter=2, category=2, components=2, value=_N_VALUES, profile=len(NAMES), range=4, specimen=2),
+    ShapeSpace(
+        encounter=2,
+        category=2,
+        components=2,
+        value=_N_VALUES,
+        profile=len(NAMES),
+        range=4,
+        specimen=2,
+        members=2,
+        derived=3,
+        air=2,
+    ),
     _build,
 )
 COMPONENT = Family(
@@ -105,6 +161,45 @@ def category(value: str | None) -> bytes:
     return checked(CodeableConcept, {"text": value})
 
 
+def screening_category(value: str | None, system: str | None, code: str | None) -> bytes:
+    """The concept of a category, and of what a questionnaire is about."""
+    screened = _SCREENED.get(code or "") if value == "survey" and system == "LOINC" else None
+    if screened is None:
+        return category(value)
+    return category(value) + b"," + coded(_SCREENINGS, screened, _SCREENING_CATEGORIES[screened])
+
+
+def _categories(shard: Shard, where: NDArray[np.bool_]) -> Integers:
+    """The text of the categories of every row."""
+    if shard.templates.us_core == NO_US_CORE:
+        return shard.codes("observations", ["category"], category, where=where)
+    return shard.codes("observations", ["category", "system", "code"], screening_category, where=where)
+
+
+def _has_code(shard: Shard, codes: Collection[str]) -> NDArray[np.bool_]:
+    """Rows whose first code is one of a few of LOINC."""
+    encoded, systems = shard.columns("observations").text("code"), shard.columns("observations").text("system")
+    named = np.array([value in codes for value in encoded.values])[encoded.indices]
+    return np.asarray(named & np.array([value == "LOINC" for value in systems.values])[systems.indices])
+
+
+def _sources(shard: Shard, section: Section, encounters: Integers) -> tuple[Integers, Integers]:
+    """What each observation was derived from (NONE: nothing), and the kind of that."""
+    rows = shard.lookups["answered"].copy()
+    kinds = np.where(rows == NONE, _NO_SOURCE, _OF_QUESTIONNAIRE)
+    for derived, source in _DERIVED_FROM.items():
+        made = np.flatnonzero(_has_code(shard, {source}) & (encounters != NONE))
+        asked = np.flatnonzero(_has_code(shard, {derived}) & (encounters != NONE))
+        if not len(made):
+            continue
+        order = np.argsort(encounters[made], kind="stable")
+        place = np.minimum(np.searchsorted(encounters[made][order], encounters[asked]), len(made) - 1)
+        hit = encounters[made][order][place] == encounters[asked]
+        rows[asked[hit]] = made[order][place[hit]] + section.base
+        kinds[asked[hit]] = _OF_OBSERVATION
+    return rows, kinds
+
+
 def _fill(shard: Shard) -> None:
     section = shard.sections["observations"]
     columns, cells = shard.columns("observations"), section.cells
@@ -113,15 +208,23 @@ def _fill(shard: Shard) -> None:
     cells[:, _CODE] = shard.codes("observations", ["system", "code", "display", "more_codes"], concept)
     categories = columns.text("category")
     has_category = np.array([bool(value) for value in categories.values])[categories.indices]
-    cells[:, _CATEGORY_TEXT] = shard.codes("observations", ["category"], category, where=has_category)
+    cells[:, _CATEGORY_TEXT] = _categories(shard, has_category)
     values = _fill_values(shard, section)
-    panels = shard.require(section, "panel_key", "observations")
+    parents = shard.require(section, "panel_key", "observations")
+    is_member = np.append(_has_code(shard, _MEMBERED), False)[np.where(parents == NONE, NONE, parents - section.base)]
+    panels = np.where(is_member, NONE, parents)
     cells[:, _COMPONENTS], counts = shard.add_children(panels, section.rows, section)
     cells[:, _N_COMPONENTS] = counts
+    members = np.where(is_member, parents, NONE)
+    cells[:, _MEMBERS], cells[:, _N_MEMBERS] = shard.add_children(members, section.rows, section)
+    cells[:, _DERIVED], derived = _sources(shard, section, cells[:, _ENCOUNTER])
     is_part = panels != NONE
     cells[:, _SPECIMEN] = shard.lookups["specimen"]
     cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     shard.is_part[section.base : section.base + section.n_rows] = is_part
+    profiles = _profiles(shard, section, values, panels)
+    shard.lookups["profile"] = profiles
+    saturation = profiles == NAMES.index("us-core-pulse-oximetry")
     alone = shard.templates_of(
         section,
         FAMILY,
@@ -130,9 +233,12 @@ def _fill(shard: Shard) -> None:
         category=has_category,
         components=counts > 0,
         value=values,
-        profile=_profiles(shard, section, values, panels),
+        profile=profiles,
         range=_ranges(shard, section, values),
         specimen=cells[:, _SPECIMEN] != NONE,
+        members=cells[:, _N_MEMBERS] > 0,
+        derived=derived,
+        air=saturation & (counts == 0) & chosen(shard, section, ROOM_AIR),
     )
     inside = shard.templates_of(section, COMPONENT, where=is_part, value=values)
     cells[:, 0] = np.where(is_part, inside, alone)

@@ -5,7 +5,7 @@ from fhir.resources.R4B.practitioner import Practitioner
 from fhir.resources.R4B.practitionerrole import PractitionerRole
 
 from fhir_export import care
-from fhir_export.providers import N_CLINICIANS, SITE_OF, SPECIALTIES, clinician, site
+from fhir_export.providers import HOSPITAL, N_CLINICIANS, SITE_OF, SPECIALTIES, clinician, site
 from fhir_export.resources.organization import NPI, abbreviation
 from fhir_export.shard import NONE, Integers, Kind, Shard
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
@@ -14,7 +14,7 @@ _TAXONOMY = "http://nucc.org/provider-taxonomy"
 _DIRECT = {"url": "http://hl7.org/fhir/us/core/StructureDefinition/us-core-direct", "valueBoolean": True}
 
 _NPI, _GIVEN, _FAMILY, _PHONE, _EMAIL, _LINE, _CITY, _STATE, _POSTAL_CODE = range(2, 11)
-_PERSON, _ORGANIZATION, _LOCATION, _ROLE_PHONE, _ROLE_EMAIL = range(2, 7)
+_PERSON, _ORGANIZATION, _LOCATION, _ROLE_PHONE, _ROLE_EMAIL, _ENDPOINT = range(2, 8)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
@@ -55,7 +55,7 @@ FAMILY = Family(
 def _build_role(shape: Shape, slot: Slots) -> Json:
     code, words = SPECIALTIES[shape["number"]]
     specialty = {"coding": [{"system": _TAXONOMY, "code": code}], "text": words}
-    return {
+    content: Json = {
         "id": slot.id(),
         "meta": slot.meta("us-core-practitionerrole"),
         "active": True,
@@ -66,6 +66,9 @@ def _build_role(shape: Shape, slot: Slots) -> Json:
         "location": [slot.reference("Location", _LOCATION)],
         "telecom": _telecom(slot, _ROLE_PHONE, _ROLE_EMAIL),
     }
+    if SITE_OF[shape["number"]] == HOSPITAL:
+        content["endpoint"] = [slot.reference("Endpoint", _ENDPOINT)]
+    return content
 
 
 ROLE_FAMILY = Family("PractitionerRole", PractitionerRole, ShapeSpace(number=N_CLINICIANS), _build_role, is_shared=True)
@@ -103,6 +106,7 @@ def _fill(shard: Shard) -> None:
     roles.cells[:, _PERSON] = section.rows
     roles.cells[:, _ORGANIZATION] = _sites(shard, number)
     roles.cells[:, _LOCATION] = _locations(shard, number)
+    roles.cells[:, _ENDPOINT] = shard.lookups["endpoint rows"][section.patient, np.array(SITE_OF)[number]]
     shard.set_templates(roles, ROLE_FAMILY, number=number)
 
 

@@ -63,6 +63,11 @@ class Rule:
         return is_bound or bool(self.constraints or self.children or self.targets)
 
 
+# R4's oxygen saturation binds the values of components to the units of vital signs, of which the flow of oxygen that US
+# Core adds (L/min) is none. The Java judges do not hold it against that flow either.
+_LEFT_OPEN = frozenset({("oxygensat", "Observation.component.value[x]")})
+
+
 class CompiledProfile:
     """A profile, ready to be checked.
 
@@ -84,7 +89,8 @@ class CompiledProfile:
         rule.minimum = table.get("n", 0)
         rule.maximum = table.get("x")
         rule.fixed, rule.pattern = table.get("f"), table.get("p")
-        rule.binding = self._definitions.binding(table.get("b"))
+        if (self.name, path) not in _LEFT_OPEN:
+            rule.binding = self._definitions.binding(table.get("b"))
         rule.constraints = self._definitions.constraints(table.get("k", ()))
         rule.types = (
             frozenset(name.replace("[x]", t[:1].upper() + t[1:]) for t in table.get("t", ()))
