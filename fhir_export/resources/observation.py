@@ -16,7 +16,18 @@ from fhir_export.columns import combined
 from fhir_export.concepts import checked, coded, concept, unit_members
 from fhir_export.observation_profiles import DIASTOLIC, NAMES, NO_PROFILE, SYSTOLIC, profile_of
 from fhir_export.profiles import NO_US_CORE
-from fhir_export.reference_ranges import HIGH, LOW, NORMAL, range_of, reference_range
+from fhir_export.reference_ranges import (
+    ADULT_YEARS,
+    FEMALE,
+    HIGH,
+    LOW,
+    MALE,
+    NORMAL,
+    is_of_all_ages,
+    men_reference_range,
+    range_of,
+    women_reference_range,
+)
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Section, Shard
 from fhir_export.shares import ROOM_AIR, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
@@ -56,6 +67,7 @@ _ABSENT, _QUANTITY, _NUMBER, _CONCEPT, _STRING, _TRUE, _FALSE, _N_VALUES = range
 
 CODE_CELL, CATEGORY_CELL = _CODE, _CATEGORY_TEXT
 
+_ADULT_US = ADULT_YEARS * 31_556_952_000_000
 _NO_SOURCE, _OF_OBSERVATION, _OF_QUESTIONNAIRE = range(3)
 
 
@@ -308,17 +320,31 @@ def _has_component(shard: Shard, section: Section, panels: Integers, code: str) 
 
 def _ranges(shard: Shard, section: Section, values: Integers) -> Integers:
     """Whether the value lies below, in or above its reference range; 0: there is none."""
-    columns = shard.columns("observations")
+    columns, patients = shard.columns("observations"), shard.columns("patients")
     place, combinations = combined([columns.text(name) for name in ("system", "code", "unit")])
-    limits = np.full((len(combinations) + 1, 2), np.nan)
+    limits = np.full((len(combinations) + 1, 2, 2), np.nan)
+    of_children = np.zeros(len(combinations) + 1, np.bool_)
     for index, (system, code, unit) in enumerate(combinations):
-        known = range_of(system, code, unit)
-        if known is not None:
-            limits[index] = -np.inf if known[0] is None else known[0], np.inf if known[1] is None else known[1]
-    low, high = limits[place].T
+        of_children[index] = is_of_all_ages(code)
+        for which, sex in enumerate((FEMALE, MALE)):
+            known = range_of(system, code, unit, sex)
+            if known is not None:
+                limits[index, which] = (
+                    -np.inf if known[0] is None else known[0],
+                    np.inf if known[1] is None else known[1],
+                )
+    sexes = patients.text("sex")
+    is_man = np.array([value == MALE for value in sexes.values])[sexes.indices][section.patient]
+    low, high = limits[place, is_man.astype(np.int64)].T
     numbers, _ = columns.numbers("numeric_value")
-    has_range = (values == _QUANTITY) & ~np.isnan(low)
-    section.cells[:, _RANGE] = shard.codes("observations", ["system", "code", "unit"], reference_range, where=has_range)
+    ages = columns.times("time") - patients.times("birth_time")[section.patient]
+    has_range = (values == _QUANTITY) & ~np.isnan(low) & (of_children[place] | (ages >= _ADULT_US))
+    names = ["system", "code", "unit"]
+    section.cells[:, _RANGE] = np.where(
+        is_man,
+        shard.codes("observations", names, men_reference_range, where=has_range & is_man),
+        shard.codes("observations", names, women_reference_range, where=has_range & ~is_man),
+    )
     return np.asarray(np.where(has_range, np.where(numbers < low, LOW, np.where(numbers > high, HIGH, NORMAL)), 0))
 
 

@@ -8,7 +8,15 @@ import pytest
 
 from fhir_export import FhirExporter
 from fhir_export.observation_profiles import NAMES, profile_of
-from fhir_export.reference_ranges import RANGES, range_of, reference_range
+from fhir_export.reference_ranges import (
+    FEMALE,
+    MALE,
+    RANGES,
+    RANGES_BY_SEX,
+    men_reference_range,
+    range_of,
+    women_reference_range,
+)
 from trajsim.codes.check_digits import is_valid_loinc
 from trajsim.records.table import Records
 
@@ -30,6 +38,7 @@ OTHER = '[{"system":"LOINC","code":"59408-5","display":"Oxygen saturation by pul
         ("survey", "55758-7", None, "{score}", False, "us-core-observation-screening-assessment"),
         ("social-history", "72166-2", None, None, True, "us-core-smokingstatus"),
         ("social-history", "72166-2", None, None, False, ""),
+        ("social-history", "76690-7", None, None, True, "us-core-observation-sexual-orientation"),
         ("social-history", "76437-3", None, None, True, "us-core-simple-observation"),
         ("therapy", "1-8", None, None, False, ""),
         (None, "1-8", None, None, False, ""),
@@ -43,12 +52,45 @@ def test_profile(
 
 
 def test_reference_ranges_are_of_codes_that_exist() -> None:
-    for code, (low, high, unit) in RANGES.items():
+    units = {code: unit for code, (_, _, unit) in RANGES.items()}
+    units |= {code: unit for code, (_, _, unit) in RANGES_BY_SEX.items()}
+    assert len(units) == len(RANGES) + len(RANGES_BY_SEX)
+    for code, unit in units.items():
         assert is_valid_loinc(code), code
-        assert low is None or high is None or low < high
-        assert orjson.loads(reference_range("LOINC", code, unit))
-    assert range_of("LOINC", "2339-0", "mmol/L") is None
-    assert range_of("SNOMED-CT", "2339-0", "mg/dL") is None
+        for sex, make in ((FEMALE, women_reference_range), (MALE, men_reference_range)):
+            low, high = range_of("LOINC", code, unit, sex) or (None, None)
+            assert (low, high) != (None, None)
+            assert low is None or high is None or low < high
+            assert orjson.loads(make("LOINC", code, unit))
+    assert range_of("LOINC", "2339-0", "mmol/L", FEMALE) is None
+    assert range_of("SNOMED-CT", "2339-0", "mg/dL", FEMALE) is None
+    assert range_of("LOINC", "2276-4", "ug/L", FEMALE) == (12, 150)
+
+
+@pytest.mark.no_jit
+def test_ranges_differ_by_sex_and_hold_for_adults(
+    exporter: FhirExporter, make_records: MakeRecords, make_rows: MakeRows
+) -> None:
+    rows = make_rows(1)
+    patient = rows["patients"][0]
+    patients = [patient, patient | {"patient_id": 2, "sex": "M"}]
+    base = rows["observations"][0] | {"encounter_key": 0, "report_key": 0, "numeric_value": 13.0, "unit": "g/dL"}
+    child = base["time"].replace(year=1980)
+    made = [
+        base | values
+        for number in (1, 2)
+        for values in (
+            {"patient_id": number, "row_key": 1, "code": "718-7"},
+            {"patient_id": number, "row_key": 2, "code": "718-7", "time": child},
+            {"patient_id": number, "row_key": 3, "code": "2339-0", "unit": "mg/dL", "time": child},
+        )
+    ]
+    lines = exporter.ndjson_bytes(make_records(patients=patients, observations=made))["Observation"]
+    found = [orjson.loads(line) for line in lines.splitlines()]
+    found = [each for each in found if each["code"]["coding"][0]["code"] in {"718-7", "2339-0"}]
+    said = [[part["coding"][0]["code"] for part in each.get("interpretation", [])] for each in found]
+    assert said == [["N"], [], ["L"], ["L"], [], ["L"]]
+    assert found[0]["referenceRange"][0]["appliesTo"] == [{"text": "Women"}]
 
 
 @pytest.mark.no_jit
