@@ -91,6 +91,7 @@ class Shard:
         self.sections: dict[str, Section] = {}
         self.lookups: dict[str, Integers] = {}  # what one kind plans and others need
         self._columns: dict[str, Columns] = {}
+        self._known: dict[tuple[Any, ...], Integers] = {}  # what several kinds ask for
         self._key = id_key(seed)
         self._children: list[Integers] = []
         self._n_children = 0
@@ -223,6 +224,9 @@ class Shard:
         Raises:
             SchemaError: A key names no row of the target.
         """
+        known = self._known.get((section.name, column, target))
+        if known is not None:
+            return known
         keys = self.columns(section.name).keys(column)
         rows = self.find(section, keys, target)
         lost = np.flatnonzero((rows == NONE) & (keys != 0))
@@ -231,6 +235,7 @@ class Shard:
             patient = self.patient_ids[section.patient[row]]
             msg = f"{section.name} row {row}: {column} {keys[row]} names no row of {target!r} of patient {patient}"
             raise SchemaError(msg)
+        self._known[section.name, column, target] = rows
         return rows
 
     def add_children(self, parents: Integers, children: Integers, target: Section) -> tuple[Integers, Integers]:
@@ -274,6 +279,9 @@ class Shard:
             make: Makes the JSON from their values; its name is part of the text's key.
             where: Rows that need one; the others get NONE.
         """
+        asked = (table, tuple(columns), make.__name__)
+        if where is None and asked in self._known:
+            return self._known[asked]
         encoded = [self.columns(table).text(name) for name in columns]
         if where is not None:
             encoded = [Encoded(each.indices[where], each.values) for each in encoded]
@@ -284,7 +292,8 @@ class Shard:
             each = values[index]
             numbers[index] = self.texts.number((make.__name__, each), partial(make, *each))
         if where is None:
-            return numbers[place]
+            self._known[asked] = numbers[place]
+            return self._known[asked]
         result = np.full(len(where), NONE, np.int64)
         result[where] = numbers[place]
         return result

@@ -4,6 +4,7 @@ The parts of a few questionnaires (`_MEMBERED`) stand alone, as members of the p
 """
 
 from collections.abc import Collection
+from functools import partial
 
 import numpy as np
 from fhir.resources.R4B.codeableconcept import CodeableConcept
@@ -185,7 +186,14 @@ def _categories(shard: Shard, where: NDArray[np.bool_]) -> Integers:
     """The text of the categories of every row."""
     if shard.templates.us_core == NO_US_CORE:
         return shard.codes("observations", ["category"], category, where=where)
-    return shard.codes("observations", ["category", "system", "code"], screening_category, where=where)
+    categories = shard.columns("observations").text("category")
+    is_survey = np.array([value == "survey" for value in categories.values])[categories.indices]
+    screened = where & is_survey & _has_code(shard, _SCREENED)
+    return np.where(
+        screened,
+        shard.codes("observations", ["category", "system", "code"], screening_category, where=screened),
+        shard.codes("observations", ["category"], category, where=where & ~screened),
+    )
 
 
 def _has_code(shard: Shard, codes: Collection[str]) -> NDArray[np.bool_]:
@@ -339,12 +347,12 @@ def _ranges(shard: Shard, section: Section, values: Integers) -> Integers:
     numbers, _ = columns.numbers("numeric_value")
     ages = columns.times("time") - patients.times("birth_time")[section.patient]
     has_range = (values == _QUANTITY) & ~np.isnan(low) & (of_children[place] | (ages >= _ADULT_US))
-    names = ["system", "code", "unit"]
-    section.cells[:, _RANGE] = np.where(
-        is_man,
-        shard.codes("observations", names, men_reference_range, where=has_range & is_man),
-        shard.codes("observations", names, women_reference_range, where=has_range & ~is_man),
-    )
+    texts = np.full((len(combinations) + 1, 2), NONE, np.int64)
+    for index in np.unique(place[has_range]).tolist():
+        for which, make in enumerate((women_reference_range, men_reference_range)):
+            said = combinations[index]
+            texts[index, which] = shard.texts.number((make.__name__, said), partial(make, *said))
+    section.cells[:, _RANGE] = np.where(has_range, texts[place, is_man.astype(np.int64)], NONE)
     return np.asarray(np.where(has_range, np.where(numbers < low, LOW, np.where(numbers > high, HIGH, NORMAL)), 0))
 
 
