@@ -5,6 +5,7 @@ drawn for subjects who have come so far without the event. Hence the two functio
 parameters.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from scipy import optimize, special
 
 from trajsim.errors import ConfigError
 from trajsim.trials.draws import Draws
-import itertools
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
