@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fhir_export.bulk_data import write_set_files
 from fhir_export.bundle import bundles, write_bundles
+from fhir_export.exportable import require_exportable
 from fhir_export.ids import resource_id
 from fhir_export.layout import Layout
 from fhir_export.ndjson import drop_repeated, lines, write_ndjson
@@ -56,6 +57,7 @@ class FhirExporter:
         return pen
 
     def _shard(self, records: Records) -> Shard:
+        require_exportable(records)
         return Shard(records, KINDS, seed=self._seed, templates=self._templates, texts=self._texts)
 
     def write_bundles(self, records: Records, directory: Path) -> ExportReport:
@@ -69,9 +71,11 @@ class FhirExporter:
             What was written.
 
         Raises:
-            SchemaError: Records break a rule of their schema (unknown patient, key without a row, unknown class).
-            ConfigError: A code system, race or ethnicity that trajsim does not know.
-            ExportError: A file cannot be written, or a resource and what it refers to do not fit into a piece.
+            SchemaError: Records break a rule of their schema (unknown patient, unknown class).
+            ConfigError: A race or ethnicity that trajsim does not know.
+            ExportError: No valid FHIR can be made of some rows (a key without a row, a code without a system, an
+                unknown unit, a number that is none); a file cannot be written; or a resource and what it refers to do
+                not fit into a piece.
         """
         return write_bundles(self._shard(records), self._pen(), directory, self._layout)
 
@@ -87,9 +91,9 @@ class FhirExporter:
             What was written.
 
         Raises:
-            SchemaError: Records break a rule of their schema (unknown patient, key without a row, unknown class).
-            ConfigError: A code system, race or ethnicity that trajsim does not know.
-            ExportError: A file cannot be written.
+            SchemaError: Records break a rule of their schema (unknown patient, unknown class).
+            ConfigError: A race or ethnicity that trajsim does not know.
+            ExportError: No valid FHIR can be made of some rows, as above; or a file cannot be written.
         """
         return write_ndjson(self._shard(records), self._pen(), directory, self._layout, number=shard)
 

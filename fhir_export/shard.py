@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fhir_export import writer
 from fhir_export.columns import Columns, Encoded, combined
+from fhir_export.exportable import not_exportable
 from fhir_export.ids import PATIENT_KEY, SHARED_PATIENT, id_key
 from fhir_export.templates import Family, Templates, Texts
 from fhir_export.us_states import offset_minutes
@@ -222,7 +223,7 @@ class Shard:
         """As `find` for a column of keys, where every key but 0 must name a row.
 
         Raises:
-            SchemaError: A key names no row of the target.
+            ExportError: A key names no row of the target; all that is wrong with the Records is said.
         """
         known = self._known.get((section.name, column, target))
         if known is not None:
@@ -234,7 +235,7 @@ class Shard:
             row = int(lost[0])
             patient = self.patient_ids[section.patient[row]]
             msg = f"{section.name} row {row}: {column} {keys[row]} names no row of {target!r} of patient {patient}"
-            raise SchemaError(msg)
+            raise not_exportable(self.records, msg)
         self._known[section.name, column, target] = rows
         return rows
 

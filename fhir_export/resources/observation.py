@@ -268,14 +268,14 @@ def _fill_values(shard: Shard, section: Section) -> Integers:
     """Fills the cells of the value; returns its kind."""
     columns, cells = shard.columns("observations"), section.cells
     numbers, has_number = columns.numbers("numeric_value")
-    is_finite = shard.put_decimals(section, _VALUE, numbers)
+    shard.put_decimals(section, _VALUE, numbers)
     units = columns.text("unit")
     has_unit = np.array([ucum_code(unit) is not None for unit in units.values])[units.indices]
     texts = columns.text("text_value")
     has_code = ~columns.text("value_code").is_null
     has_text = ~has_code & ~has_number & np.array([bool(text) for text in texts.values])[texts.indices]
     kinds = np.full(section.n_rows, _ABSENT, np.int64)
-    is_number = has_number & is_finite & ~has_code
+    is_number = has_number & ~has_code
     kinds[is_number] = np.where(has_unit[is_number], _QUANTITY, _NUMBER)
     cells[:, _UNIT] = shard.codes("observations", ["unit"], unit_members, where=is_number & has_unit)
     if has_code.any():
@@ -286,7 +286,7 @@ def _fill_values(shard: Shard, section: Section) -> Integers:
         spelled = np.array([_text_kind(text) for text in texts.values], np.int64)[texts.indices]
         cells[has_text, _VALUE] = shard.local_texts("observations", "text_value")[has_text]
         kinds[has_text] = spelled[has_text]
-    _fill_absent(shard, section, kinds == _ABSENT, has_number)
+    _fill_absent(shard, section, kinds == _ABSENT)
     return kinds
 
 
@@ -360,14 +360,11 @@ def _text_kind(text: str | None) -> int:
     return {"true": _TRUE, "false": _FALSE}.get(text or "", _STRING)
 
 
-def _fill_absent(shard: Shard, section: Section, absent: NDArray[np.bool_], has_number: NDArray[np.bool_]) -> None:
-    """Why there is no value: nobody knows, or it was a number that is none."""
+def _fill_absent(shard: Shard, section: Section, absent: NDArray[np.bool_]) -> None:
+    """Why there is no value: nobody knows."""
     if absent.any():
-        reasons = {
-            0: coded(_ABSENT_REASON, "unknown", "Unknown"),
-            1: coded(_ABSENT_REASON, "not-a-number", "Not a Number (NaN)"),
-        }
-        section.cells[absent, _VALUE] = shard.constants(reasons, has_number[absent].astype(np.int64))
+        unknown = {0: coded(_ABSENT_REASON, "unknown", "Unknown")}
+        section.cells[absent, _VALUE] = shard.constants(unknown, np.zeros(np.count_nonzero(absent), np.int64))
 
 
 KIND = Kind("Observation", "observations", _WIDTH, _fill)

@@ -57,7 +57,6 @@ def observation_rows(base: Row) -> list[Row]:
         lab | {"row_key": 103, "text_value": "true"},
         lab | {"row_key": 104, "text_value": "false", "category": ""},
         lab | {"row_key": 105},
-        lab | {"row_key": 106, "numeric_value": float("nan"), "unit": "%"},
         lab | {"row_key": 107, "numeric_value": 7.0, "unit": "n/a"},
         lab | {"row_key": 108, "numeric_value": 1 / 3, "unit": "pH", "encounter_key": 0},
         vital | {"row_key": 110, "numeric_value": 120.0, "panel_key": 112, "code": "8480-6"},

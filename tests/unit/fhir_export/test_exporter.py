@@ -334,7 +334,6 @@ def test_values_of_observations(found: Callable[[str, int], Json]) -> None:
     assert value(103) == ("valueBoolean", True)
     assert value(104) == ("valueBoolean", False)
     assert value(105)[1]["coding"][0]["code"] == "unknown"
-    assert value(106)[1]["coding"][0]["code"] == "not-a-number"
     assert value(107) == ("valueQuantity", {"value": 7})
     assert value(108)[1]["value"] == 1 / 3
     assert (value(108)[1]["unit"], value(108)[1]["code"]) == ("pH", "[pH]")
@@ -416,14 +415,31 @@ def test_imaging_study_counts_out_series_and_images(found: Callable[[str, int], 
 @pytest.mark.parametrize(
     ("table", "column", "value", "error", "words"),
     [
-        ("conditions", "encounter_key", 77, SchemaError, "conditions row 0: encounter_key 77 names no row"),
-        ("observations", "panel_key", 5, SchemaError, "panel_key 5 names no row of 'observations'"),
+        ("conditions", "encounter_key", 77, ExportError, "conditions.encounter_key: no such row .* row 0 of patient 1"),
+        ("observations", "panel_key", 5, ExportError, "observations.panel_key: no such row of the patient"),
+        ("observations", "numeric_value", float("nan"), ExportError, "row 0 of patient 1.*: numeric_value: nan is no"),
+        ("observations", "unit", "furlong", ExportError, "row 0 of patient 1.*: unit: 'furlong' is no unit of UCUM"),
         ("procedures", "patient_id", 99, SchemaError, "patient 99 is not in table 'patients'"),
         ("patients", "sex", "X", SchemaError, "unknown sex 'X'"),
         ("patients", "marital_status", "Z", SchemaError, "unknown marital_status 'Z'"),
         ("patients", "race", "martian", ConfigError, "unknown race 'martian'"),
         ("encounters", "encounter_class", "seance", SchemaError, "unknown encounter_class 'seance'"),
-        ("conditions", "system", "Galen", ConfigError, "unknown code system 'Galen'"),
+        ("conditions", "system", "Galen", ExportError, "conditions row 0 of patient 1.*: unknown code system 'Galen'"),
+        ("conditions", "system", "", ExportError, "conditions row 0 of patient 1.*: unknown code system ''"),
+        (
+            "encounters",
+            "reason_system",
+            None,
+            ExportError,
+            "encounters row 0 of patient 1.*: code .* has no code system",
+        ),
+        (
+            "conditions",
+            "more_codes",
+            '[{"code":"1"}]',
+            ExportError,
+            "conditions row 0 .*: more_codes: 'system' is missing",
+        ),
         ("medications", "prescription", '{"duration":{"quantity":1,"unit":"moons"}}', ExportError, "'moons'"),
     ],
 )
@@ -526,3 +542,14 @@ def test_profiles_come_with_us_core_alone(make_records: MakeRecords) -> None:
     assert {"Patient", "Encounter", "Condition", "MedicationRequest", "Organization"} <= claimed
     with pytest.raises(ConfigError, match="--us-core must be one of"):
         FhirExporter(seed=7, us_core="5.0.1")
+
+
+def test_everything_that_is_wrong_with_records_is_said_at_once(make_records: MakeRecords, make_rows: MakeRows) -> None:
+    rows = make_rows(1)
+    rows["conditions"][0] |= {"system": "Galen", "encounter_key": 77}
+    rows["observations"][0]["unit"] = "furlong"
+    with pytest.raises(ExportError) as caught:
+        FhirExporter(seed=1).ndjson_bytes(make_records(**rows))
+    assert "'Galen'" in str(caught.value)
+    assert "'furlong'" in str(caught.value)
+    assert f"state {rows['observations'][0]['state']!r}" in str(caught.value)
