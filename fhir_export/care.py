@@ -57,22 +57,23 @@ def plan(shard: Shard) -> None:
     site_keys = _keys(lambda at, which: site(places[at], which).key, place, visits)
     clinician_keys = _keys(lambda at, which: clinician(places[at], which).key, place, sees)
     sites = _add_organizations(shard, visits, site_keys)
-    locations = _add(shard, LOCATIONS, "Location", visits, site_keys ^ np.uint64(LOCATION_XOR))
+    places_to_go = _add(shard, LOCATIONS, "Location", visits, site_keys ^ np.uint64(LOCATION_XOR))
     endpoints = _add_endpoints(shard, visits, site_keys)
     people = _add(shard, PRACTITIONERS, "Practitioner", sees, clinician_keys)
     _add(shard, ROLES, "PractitionerRole", sees, clinician_keys ^ np.uint64(ROLE_XOR))
     shard.lookups |= {
         "place": place,
         "site rows": sites,
-        "location rows": locations,
+        "location rows": places_to_go,
         "endpoint rows": endpoints,
         "clinician number": np.nonzero(sees)[1],
         "site number": np.nonzero(visits)[1],
         "practitioner": people[np.arange(len(own)), own],
         "organization": sites[np.arange(len(own)), np.array(SITE_OF)[own]],
+        "location": places_to_go[np.arange(len(own)), np.array(SITE_OF)[own]],
         "encounter practitioner": people[encounters.patient, number],
         "encounter organization": sites[encounters.patient, np.array(SITE_OF)[number]],
-        "encounter location": locations[encounters.patient, np.array(SITE_OF)[number]],
+        "encounter location": places_to_go[encounters.patient, np.array(SITE_OF)[number]],
     }
 
 
@@ -160,6 +161,11 @@ def practitioners(shard: Shard, section: Section, encounters: Integers) -> Integ
 def organizations(shard: Shard, section: Section, encounters: Integers) -> Integers:
     """The Organization of every row: of its encounter, else the patient's own."""
     return _of(shard, section, encounters, "organization")
+
+
+def locations(shard: Shard, section: Section, encounters: Integers) -> Integers:
+    """The Location of every row: of its encounter, else that of the patient's own practice."""
+    return _of(shard, section, encounters, "location")
 
 
 def _of(shard: Shard, section: Section, encounters: Integers, what: str) -> Integers:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from fhir_export.layout import Variant
-from fhir_export.profiles import DEFAULT_US_CORE, NO_US_CORE, profile_uris
+from fhir_export.profiles import DEFAULT_US_CORE, Edition, edition_of, profile_uris
 from fhir_export.writer import SlotKind
 
 Json = dict[str, Any]
@@ -80,14 +80,27 @@ class Slots:
         return f"slot-{letter}-{column + 1}-{extra}"
 
     @property
+    def edition(self) -> Edition:
+        """What the version of US Core has its own way."""
+        return self._templates.edition
+
+    @property
     def has_us_core(self) -> bool:
         """Whether resources say what only US Core wants."""
-        return self._templates.us_core != NO_US_CORE
+        return self.edition.claims_profiles
 
-    def meta(self, *profiles: str) -> Json:
-        """The label of every resource, and the US Core profiles that it claims, by their short names."""
+    def meta(self, *profiles: str, changed: int | None = None) -> Json:
+        """The label of every resource, and the US Core profiles that it claims.
+
+        Args:
+            *profiles: Their short names.
+            changed: Cell of when the resource last changed, written where one of the profiles wants it.
+        """
         claimed = profile_uris(self._templates.us_core, profiles)
-        return {"profile": claimed, **META} if claimed else META
+        content: Json = {"profile": claimed, **META} if claimed else META
+        if changed is not None and not set(profiles).isdisjoint(self.edition.dated_profiles):
+            content = {"lastUpdated": self.date_time(changed), **content}
+        return content
 
     def id(self, column: int = OWN) -> str:
         """The UUID of the row that a cell names."""
@@ -211,6 +224,7 @@ class Templates:
 
     def __init__(self, us_core: str = DEFAULT_US_CORE) -> None:
         self.us_core = us_core
+        self.edition = edition_of(us_core)
         self._numbers: dict[tuple[Family, int], int] = {}
         self._constants = bytearray()
         self._steps: list[tuple[int, int, int, int, int]] = []

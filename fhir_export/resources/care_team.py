@@ -67,6 +67,7 @@ def _build_goal(shape: Shape, slot: Slots) -> Json:
         "description": slot.element(_WORDING, text="any"),
         "subject": slot.reference("Patient", PATIENT),
         "startDate": slot.date(_START),
+        "expressedBy": slot.reference("Patient", PATIENT),
         "target": [{"dueDate": slot.date(_DUE)}],
     }
 

@@ -45,7 +45,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
     code, display = _CATEGORIES[shape["problem"]]
     content: Json = {
         "id": slot.id(),
-        "meta": slot.meta(_PROFILES[shape["problem"]]),
+        "meta": slot.meta(_PROFILES[shape["problem"]], changed=_STOP if shape["stop"] else _TIME),
         "extension": [{"url": _ASSERTED, "valueDateTime": slot.date_time(_TIME)}],
         "clinicalStatus": {"coding": [{"system": _CLINICAL, "code": status}]},
         "verificationStatus": {"coding": [{"system": _VERIFICATION, "code": "confirmed"}]},

@@ -51,13 +51,14 @@ def _build(shape: Shape, slot: Slots) -> Json:
     kind = shape["kind"]
     content: Json = {
         "id": slot.id(),
-        "meta": slot.meta(*_PROFILES[kind]),
+        "meta": slot.meta(*_PROFILES[kind], changed=_TIME),
         "status": "final",
         "code": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
         "effectiveDateTime": slot.date_time(_TIME),
         "issued": slot.date_time(_TIME),
         "performer": [slot.reference("Organization", _SITE), slot.reference("Practitioner", _PERFORMER)],
+        "resultsInterpreter": [slot.reference("Practitioner", _PERFORMER)],
     }
     if shape["order"]:
         content["basedOn"] = [slot.reference("ServiceRequest", _ORDER)]

@@ -4,9 +4,12 @@ from fhir.resources.R4B.coding import Coding
 from fhir.resources.R4B.encounter import Encounter
 
 from fhir_export.concepts import checked, concept
+from fhir_export.profiles import EDITIONS
 from fhir_export.reasons import reasons
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
+from trajsim.codes import system_uri
+from trajsim.codes.systems import SYSTEM_URIS
 from trajsim.errors import SchemaError
 
 _ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -36,7 +39,7 @@ _TIME, _STOP, _CLASS, _CODE, _REASON_ROW, _REASON_CODE, _DISCHARGE, _PRACTITIONE
 def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
-        "meta": slot.meta("us-core-encounter"),
+        "meta": slot.meta("us-core-encounter", changed=_STOP),
         "identifier": [{"use": "official", "system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{slot.id()}"}],
         "status": "finished",
         "class": slot.element(_CLASS),
@@ -74,6 +77,12 @@ def encounter_class(value: str | None) -> bytes:
     return checked(Coding, {"system": _ACT_CODE, "code": code, "display": display})
 
 
+def discharge(system: str | None, code: str | None, wording: str | None) -> bytes:
+    """The concept of where a stay ended, by the address that its codes have since US Core 7.0.0."""
+    address = EDITIONS["7.0.0"].discharge_system if system_uri(system or "") == SYSTEM_URIS["NUBC"] else system
+    return concept(address, code, wording)
+
+
 def _fill(shard: Shard) -> None:
     section = shard.sections["encounters"]
     columns, cells = shard.columns("encounters"), section.cells
@@ -85,9 +94,10 @@ def _fill(shard: Shard) -> None:
     cells[:, _PRACTITIONER] = shard.lookups["encounter practitioner"]
     cells[:, _SITE] = shard.lookups["encounter organization"]
     cells[:, _LOCATION] = shard.lookups["encounter location"]
-    discharge = ["discharge_system", "discharge_code", "discharge_display"]
+    told = ["discharge_system", "discharge_code", "discharge_display"]
+    is_renamed = shard.templates.edition.discharge_system != SYSTEM_URIS["NUBC"]
     has_discharge = ~columns.text("discharge_code").is_null
-    cells[:, _DISCHARGE] = shard.codes("encounters", discharge, concept, where=has_discharge)
+    cells[:, _DISCHARGE] = shard.codes("encounters", told, discharge if is_renamed else concept, where=has_discharge)
     shard.set_templates(
         section,
         FAMILY,

@@ -7,7 +7,7 @@ and declined.
 import numpy as np
 from fhir.resources.R4B.immunization import Immunization
 
-from fhir_export.care import organizations, practitioners
+from fhir_export.care import locations, organizations, practitioners
 from fhir_export.concepts import concept
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
 from fhir_export.shares import REFUSED_DOSE, chosen
@@ -17,11 +17,12 @@ from fhir_export.visits import last_visits
 REFUSALS = "refused immunizations"
 
 _REFUSED_XOR = 0x5851F42D4C957F2D
+_LOT_XOR = 0xD6E8FEB86659FD93
 _REASONS = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 _INFLUENZA = ("CVX", "140", "Influenza, seasonal, injectable, preservative free")
 _AGES_US = (183 * 86_400_000_000, 2**62)  # from six months on
 
-_TIME, _ENCOUNTER, _CODE, _DOSE, _PERFORMER, _SITE, _WIDTH = range(2, 9)
+_TIME, _ENCOUNTER, _CODE, _DOSE, _PERFORMER, _SITE, _LOCATION, _LOT, _WIDTH = range(2, 11)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
@@ -33,6 +34,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "patient": slot.reference("Patient", PATIENT),
         "occurrenceDateTime": slot.date_time(_TIME),
         "primarySource": True,
+        "location": slot.reference("Location", _LOCATION),
         "performer": [
             {"actor": slot.reference("Practitioner", _PERFORMER)},
             {"actor": slot.reference("Organization", _SITE)},
@@ -43,6 +45,8 @@ def _build(shape: Shape, slot: Slots) -> Json:
     if shape["refused"]:
         objection = {"system": _REASONS, "code": "PATOBJ", "display": "patient objection"}
         content["statusReason"] = {"coding": [objection]}
+    else:
+        content["lotNumber"] = slot.padded(_LOT, width=8)
     if shape["dose"]:
         content["protocolApplied"] = [{"doseNumberPositiveInt": slot.integer(_DOSE)}]
     return content
@@ -71,6 +75,8 @@ def _fill(shard: Shard) -> None:
     cells[:, _DOSE] = columns.integers("series")
     cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     cells[:, _SITE] = organizations(shard, section, cells[:, _ENCOUNTER])
+    cells[:, _LOCATION] = locations(shard, section, cells[:, _ENCOUNTER])
+    cells[:, _LOT] = (shard.words(section, _LOT_XOR) % np.uint64(10**8)).astype(np.int64)
     shard.set_templates(section, FAMILY, encounter=cells[:, _ENCOUNTER] != NONE, dose=cells[:, _DOSE] > 0, refused=0)
     _fill_refusals(shard)
 
@@ -83,6 +89,7 @@ def _fill_refusals(shard: Shard) -> None:
     cells[:, _CODE] = shard.texts.number("influenza vaccine", lambda: concept(*_INFLUENZA))
     cells[:, _PERFORMER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     cells[:, _SITE] = organizations(shard, section, cells[:, _ENCOUNTER])
+    cells[:, _LOCATION] = locations(shard, section, cells[:, _ENCOUNTER])
     shard.set_templates(section, FAMILY, encounter=1, dose=0, refused=1)
 
 

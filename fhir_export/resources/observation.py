@@ -16,7 +16,6 @@ from fhir_export.care import practitioners
 from fhir_export.columns import combined
 from fhir_export.concepts import checked, coded, concept, unit_members
 from fhir_export.observation_profiles import DIASTOLIC, NAMES, NO_PROFILE, SYSTOLIC, profile_of
-from fhir_export.profiles import NO_US_CORE
 from fhir_export.reference_ranges import (
     ADULT_YEARS,
     FEMALE,
@@ -109,7 +108,7 @@ def _room_air() -> list[Json]:
 def _build(shape: Shape, slot: Slots) -> Json:
     content: Json = {
         "id": slot.id(),
-        "meta": slot.meta(NAMES[shape["profile"]]) if shape["profile"] else slot.meta(),
+        "meta": slot.meta(NAMES[shape["profile"]], changed=_TIME) if shape["profile"] else slot.meta(),
         "status": "final",
         "code": slot.element(_CODE),
         "subject": slot.reference("Patient", PATIENT),
@@ -184,7 +183,7 @@ def screening_category(value: str | None, system: str | None, code: str | None) 
 
 def _categories(shard: Shard, where: NDArray[np.bool_]) -> Integers:
     """The text of the categories of every row."""
-    if shard.templates.us_core == NO_US_CORE:
+    if not shard.templates.edition.claims_profiles:
         return shard.codes("observations", ["category"], category, where=where)
     categories = shard.columns("observations").text("category")
     is_survey = np.array([value == "survey" for value in categories.values])[categories.indices]

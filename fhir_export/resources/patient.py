@@ -12,7 +12,7 @@ from fhir_export.shard import NONE, Integers, Kind, Section, Shard, escaped
 from fhir_export.shares import DECLINED_SEX, OLD_ADDRESS, OLD_NAME, SUFFIX, TRIBE, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.us_states import US_STATES
-from fhir_export.vocabulary import language_tag
+from fhir_export.vocabulary import SNOMED, language_tag
 from fhir_export.writer import NO_TIME
 from trajsim.codes import OmbCategory, ethnicity_category, race_category
 from trajsim.errors import SchemaError
@@ -25,7 +25,9 @@ _US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/"
 _MARITAL = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
 
 _MARITAL_STATUSES = {"M": "Married", "S": "Never Married", "D": "Divorced", "W": "Widowed"}
+_ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 _SEXES = ("F", "M")
+_SEX_CODES = ("248152002", "248153007")  # female, male
 
 _YEAR_US = 31_556_952_000_000
 _TRIBES = "http://terminology.hl7.org/CodeSystem/v3-TribalEntityUS"
@@ -149,16 +151,27 @@ def _extensions(shape: Shape, slot: Slots) -> list[Json]:
     extensions: list[Json] = [
         slot.element(_RACE, url="race"),
         slot.element(_ETHNICITY, url="ethnicity"),
-        {"url": f"{_US_CORE}us-core-birthsex", "valueCode": _SEXES[shape["sex"]]},
     ]
-    if slot.has_us_core and shape["declined"]:
-        extensions.append({"url": f"{_US_CORE}us-core-sex", "valueCode": "asked-declined"})
+    if slot.edition.has_birth_sex:
+        extensions.append({"url": f"{_US_CORE}us-core-birthsex", "valueCode": _SEXES[shape["sex"]]})
+    if slot.has_us_core:
+        extensions += _sex_extensions(shape, slot)
     if slot.has_us_core and shape["tribe"]:
         extensions.append(slot.element(_TRIBE, url="tribe"))
     if shape["birth_city"]:
         place = {"city": slot.local_text(_BIRTH_CITY), "country": "US"}
         extensions.append({"url": "http://hl7.org/fhir/StructureDefinition/patient-birthPlace", "valueAddress": place})
     return extensions
+
+
+def _sex_extensions(shape: Shape, slot: Slots) -> list[Json]:
+    """What sex was recorded; as a bare code of those alone who declined to say."""
+    url = f"{_US_CORE}us-core-sex"
+    if slot.edition.has_coded_sex:
+        declined = {"system": _ABSENT_REASON, "code": "asked-declined", "display": "Asked But Declined"}
+        recorded = {"system": SNOMED, "code": _SEX_CODES[shape["sex"]]}
+        return [{"url": url, "valueCoding": declined if shape["declined"] else recorded}]
+    return [{"url": url, "valueCode": "asked-declined"}] if shape["declined"] else []
 
 
 def _build(shape: Shape, slot: Slots) -> Json:

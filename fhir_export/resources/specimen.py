@@ -10,12 +10,15 @@ from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.vocabulary import SNOMED
 
 SPECIMENS = "specimens"
+# Numbers that a laboratory gives to what it receives; 2.25 is the arc of UUIDs.
+ACCESSION_SYSTEM = "urn:oid:2.25.304481931343994467987404078379302106777"
 
 _SPECIMEN_XOR = 0x2F7E15162D98A3F1
+_ACCESSION_XOR = 0x8CB92BA72F3D8DD7
 _KINDS = (("119297000", "Blood specimen"), ("122575003", "Urine specimen"))
 _WORDS = (("blood", "serum", "plasma"), ("urine",))
 
-_TIME, _WIDTH = range(2, 4)
+_TIME, _ACCESSION, _WIDTH = range(2, 5)
 
 
 def _build(shape: Shape, slot: Slots) -> Json:
@@ -24,6 +27,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "id": slot.id(),
         "meta": slot.meta("us-core-specimen"),
         "identifier": [{"system": "urn:ietf:rfc:3986", "value": f"urn:uuid:{slot.id()}"}],
+        "accessionIdentifier": {"system": ACCESSION_SYSTEM, "value": slot.padded(_ACCESSION, width=10)},
         "status": "available",
         "type": {"coding": [{"system": SNOMED, "code": code}], "text": words},
         "subject": slot.reference("Patient", PATIENT),
@@ -73,6 +77,8 @@ def _plan(shard: Shard) -> None:
 def _fill(shard: Shard) -> None:
     section = shard.sections[SPECIMENS]
     section.cells[:, _TIME] = shard.columns("observations").times("time")[shard.lookups["specimen first"]]
+    words = shard.words(section, _ACCESSION_XOR)
+    section.cells[:, _ACCESSION] = (words % np.uint64(10**10)).astype(np.int64)
     shard.set_templates(section, FAMILY, kind=shard.lookups["specimen kind"])
 
 

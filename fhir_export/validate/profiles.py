@@ -100,7 +100,7 @@ class CompiledProfile:
         targets = frozenset(table.get("g", ()))
         rule.targets = frozenset() if "Resource" in targets else targets
         supported = table.get("m")
-        if supported == 1:
+        if supported and (supported == 1 or not path.endswith(name)):
             rule.support = MustSupport(path)
             self.supports.append(rule.support)
         elif supported:

@@ -33,7 +33,6 @@ OPTIONS: Mapping[str, Mapping[str, str]] = {
 }
 
 FORMATS: Mapping[str, str] = {"omop": "OMOP CDM tables", "meds": "MEDS event tables"}
-US_CORE: Mapping[str, str] = {"7.0.0": "profiles of US Core 7.0.0", "8.0.0": "profiles of US Core 8.0.0"}
 SOURCES: Mapping[str, str] = {"omop": "OMOP CDM tables", "meds": "MEDS event tables", "fhir": "FHIR bundles and NDJSON"}
 
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from trajsim.cli.later import US_CORE, refuse_later_value
 from trajsim.errors import ConfigError
 
 if TYPE_CHECKING:  # `trajsim --help` does not load FHIR
@@ -49,7 +48,9 @@ Years = Annotated[
 UsCore = Annotated[
     str,
     typer.Option(
-        "--us-core", metavar="6.1.0|none", help="Version of US Core whose profiles FHIR claims; none: no profile."
+        "--us-core",
+        metavar="6.1.0|7.0.0|8.0.0|none",
+        help="Version of US Core whose profiles FHIR claims; none: no profile.",
     ),
 ]
 
@@ -133,7 +134,6 @@ def resolve_output_options(
     _require_format("--compress", formats, _FHIR, is_given=compress is not None)
     _require_format("--us-core", formats, _FHIR, is_given=us_core != DEFAULT_US_CORE)
     _require_format("--claims", formats, _ALL, is_given=claims)
-    refuse_later_value("--us-core", us_core, US_CORE)
     options = OutputOptions(
         bundle=bundle, bundle_size=bundle_size or 0, compress=compress, years=years, us_core=us_core, claims=claims
     )

@@ -35,8 +35,7 @@ def plain(content: bytes, name: str) -> bytes:
         (("csv",), {"bundle": "put"}, "--bundle is about the format fhir, which --format does not name"),
         (("fhir-ndjson",), {"bundle_size": 100}, "--bundle-size is about the format fhir,"),
         (("csv",), {"us_core": "none"}, "--us-core is about the format fhir or fhir-ndjson,"),
-        (("fhir",), {"us_core": "7.0.0"}, "--us-core 7.0.0 .* comes with a later release"),
-        (("fhir",), {"us_core": "6"}, "--us-core must be one of 6.1.0, none, got '6'"),
+        (("fhir",), {"us_core": "6"}, "--us-core must be one of 6.1.0, 7.0.0, 8.0.0, none, got '6'"),
         ((), {"claims": True}, "--claims is about the format parquet or csv or fhir or fhir-ndjson,"),
         (("csv", "parquet"), {"compress": "gzip"}, "--compress is about the format fhir or fhir-ndjson,"),
     ],
@@ -147,6 +146,8 @@ def test_us_core_decides_what_is_claimed(modules: Path, tmp_path: Path) -> None:
         content = b"".join(files(tmp_path / name).values())
         assert (b"StructureDefinition/us-core-patient" in content) == is_claimed
     assert main([*command, str(tmp_path / "with"), "--us-core", "none"]) == 2
+    assert main([*command, str(tmp_path / "later"), "--us-core", "8.0.0"]) == 0
+    assert b'us-core-sex","valueCoding"' in b"".join(files(tmp_path / "later").values())
 
 
 def test_claims_are_written_where_they_are_asked_for(modules: Path, tmp_path: Path) -> None:
