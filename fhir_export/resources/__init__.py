@@ -8,6 +8,7 @@ from fhir_export.resources import (
     allergy_intolerance,
     care_plan,
     care_team,
+    claim,
     condition,
     coverage,
     declined,
@@ -16,6 +17,7 @@ from fhir_export.resources import (
     document_reference,
     encounter,
     endpoint,
+    explanation_of_benefit,
     imaging_study,
     immunization,
     media,
@@ -67,4 +69,6 @@ KINDS: tuple[Kind, ...] = (
     supply_delivery.KIND,
     document_reference.KIND,
     provenance.KIND,
+    claim.KIND,
+    explanation_of_benefit.KIND,
 )
