@@ -49,7 +49,7 @@ def candidates(world: World, *, seed: int, replicate: int = 0) -> pa.Table:
         A row a person, in the order of patients and copies, with the columns of `SCHEMA`.
 
     Guarantees:
-        As many rows a reason as `simulate_recruitment` counts. (tests/unit/trials/recruitment/test_candidates.py)
+        As many rows a reason as `simulate_recruitment` counts. (tests/unit/trials/recruitment/test_run.py)
     """
     draws = Draws(seed, replicate)
     fates = recruit(world, draws)

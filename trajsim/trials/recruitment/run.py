@@ -21,21 +21,21 @@ _BLOCK = 16
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Outcome:
-    """What one replicate leaves."""
+    """What one replicate leaves, in the narrowest types that hold it: there may be many thousands."""
 
-    counts: Ints
+    counts: NDArray[np.int32]
     n_living: int
     n_screened: int
-    patient: Ints
-    day: Ints
-    arm: Ints
-    days: Ints
-    status: Ints
-    opened: Ints
-    stopped: Ints
+    patient: NDArray[np.int32]
+    day: NDArray[np.int32]
+    arm: NDArray[np.int8]
+    days: NDArray[np.int32]
+    status: NDArray[np.int8]
+    opened: NDArray[np.int32]
+    stopped: NDArray[np.int32]
     end: int
     cost: float
-    levels: Ints
+    levels: NDArray[np.int32]
 
 
 def simulate_recruitment(
@@ -100,19 +100,19 @@ def _replicate(world: World, seed: int, number: int, groups: _Groups) -> _Outcom
     followed = follow_up(world, draws, patient, fates.copy[own], day, arm)
     n_screened = int((fates.screening_day < world.spec.n_days).sum())
     return _Outcome(
-        counts=counts_of(world, fates),
+        counts=counts_of(world, fates).astype(np.int32),
         n_living=fates.n_living,
         n_screened=n_screened,
-        patient=patient,
-        day=day,
-        arm=followed.arm,
-        days=followed.days,
-        status=followed.status,
-        opened=fates.opened,
-        stopped=fates.stopped,
+        patient=patient.astype(np.int32),
+        day=day.astype(np.int32),
+        arm=followed.arm.astype(np.int8),
+        days=followed.days.astype(np.int32),
+        status=followed.status.astype(np.int8),
+        opened=fates.opened.astype(np.int32),
+        stopped=fates.stopped.astype(np.int32),
         end=followed.end,
         cost=_cost(world, fates, n_screened, len(own), int(followed.days.sum())),
-        levels=groups.count(world, patient, day),
+        levels=groups.count(world, patient, day).astype(np.int32),
     )
 
 
@@ -148,12 +148,12 @@ def _gathered(world: World, seed: int, outcomes: list[_Outcome], groups: _Groups
     first_visit = np.searchsorted(world.visit_key, diseased * STRIDE)
     randomized = Randomized(
         first=np.cumsum([0, *(len(outcome.patient) for outcome in outcomes)]),
-        patient=patient.astype(np.int32),
-        day=np.concatenate([outcome.day for outcome in outcomes]).astype(np.int32),
+        patient=patient,
+        day=np.concatenate([outcome.day for outcome in outcomes]),
         site=world.site[patient].astype(np.int16),
-        arm=np.concatenate([outcome.arm for outcome in outcomes]).astype(np.int8),
-        days=np.concatenate([outcome.days for outcome in outcomes]).astype(np.int32),
-        status=np.concatenate([outcome.status for outcome in outcomes]).astype(np.int8),
+        arm=np.concatenate([outcome.arm for outcome in outcomes]),
+        days=np.concatenate([outcome.days for outcome in outcomes]),
+        status=np.concatenate([outcome.status for outcome in outcomes]),
     )
     enrolled = np.array([outcome.levels for outcome in outcomes], np.int32)
     return RecruitmentResult(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trajsim.records import Records
 from trajsim.records.schema import TABLES, TEXT
 from trajsim.records.table import schema_of
-from trajsim.trials.recruitment.eligibility import Everyone
+from trajsim.trials.recruitment.eligibility import Eligibility, Everyone
 from trajsim.trials.recruitment.world import World, build_world
 from trajsim.trials.spec import TrialSpec
 from trajsim.trials.spec_reading import spec_from
@@ -124,7 +124,7 @@ class Fixed:
         return self._answers[patient]
 
 
-def world(records: Records, *, criteria: Fixed | Everyone | None = None, seed: int = 1, **changes: object) -> World:
+def world(records: Records, *, criteria: Eligibility | None = None, seed: int = 1, **changes: object) -> World:
     """A trial of tests on Records; recruitment does not stop unless a target is given."""
     changed = document(**changes)
     recruitment = changed["recruitment"]
