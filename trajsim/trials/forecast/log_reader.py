@@ -6,9 +6,10 @@ forecast from such a log would look like any other, so nothing is computed befor
 
 import csv
 import datetime as dt
+import difflib
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +60,9 @@ class _Table:
         return int(text)
 
 
-def read_accrual_log(path: Path, *, as_of: dt.date, sites: Path | None = None) -> AccrualLog:
+def read_accrual_log(
+    path: Path, *, as_of: dt.date, sites: Path | None = None, names: Collection[str] | None = None
+) -> AccrualLog:
     """Reads the log of a trial so far.
 
     Two forms are known by their header. One row a subject: ``subject,site,randomised`` and, where there is follow-up,
@@ -73,6 +76,7 @@ def read_accrual_log(path: Path, *, as_of: dt.date, sites: Path | None = None) -
         path: The log.
         as_of: The last day that it covers.
         sites: The file of sites.
+        names: Names that sites may have, as those of a spec; any where none are given.
 
     Returns:
         The log.
@@ -88,6 +92,7 @@ def read_accrual_log(path: Path, *, as_of: dt.date, sites: Path | None = None) -
     if log.columns:
         _check_header(log, _COUNT_COLUMNS if by_count else _SUBJECT_COLUMNS, 3)
     result = _from_counts(log, day, listed) if by_count else _from_subjects(log, day, listed)
+    _check_names(log, names)
     faults = [*log.faults, *(of_sites.faults if of_sites is not None else [])]
     if faults or result is None:
         msg = "\n".join([f"{len(faults)} fault{'s' if len(faults) != 1 else ''} in the accrual log", *faults])
@@ -177,6 +182,16 @@ def _check_site(table: _Table, row: int, name: str, day: int | None, listed: dic
             table.fault(row, f"randomised on {_iso(day)}, before site {name!r} opened on {_iso(site.opened)}")
         if site.closed is not None and day > site.closed:
             table.fault(row, f"randomised on {_iso(day)}, after site {name!r} closed on {_iso(site.closed)}")
+
+
+def _check_names(table: _Table, names: Collection[str] | None) -> None:
+    """Notes sites that the spec does not name: a misspelt one would count as a new site."""
+    for row, values in table.rows:
+        name = values.get("site", "")
+        if names is not None and name and name not in names:
+            close = difflib.get_close_matches(name, names, n=1)
+            meant = f", did you mean {close[0]!r}?" if close else ""
+            table.fault(row, f"site: {name!r} is no site of the spec{meant}")
 
 
 def _check_past(table: _Table, row: int, column: str, day: int | None, as_of: int) -> None:
