@@ -103,7 +103,7 @@ class Commensurate:
     """The historical controls count as far as they agree: how far the two means may lie apart is learned.
 
     The distance of the means is normal, and its standard deviation has a half-normal prior; its values are averaged
-    over.
+    over. The bias is bounded, but however far the past lies away it does not vanish: it tends to 1 / (scale n_control).
 
     Attributes:
         scale: Of the half-normal prior of that standard deviation.
