@@ -33,7 +33,13 @@ from trajsim.records.table import Records, concat  # noqa: E402
 
 VERSIONS = ("6.1.0", "7.0.0", "8.0.0")
 ENGINES = ("hapi", "official")
-NO_CODE_SYSTEM = ("Terminology_", "UNKNOWN_CODESYSTEM", "NOSVC", "Error_validating_code_running_without")
+NO_CODE_SYSTEM = (
+    "Terminology_",
+    "TERMINOLOGY_TX_SYSTEM_UNSUPPORTED",
+    "UNKNOWN_CODESYSTEM",
+    "NOSVC",
+    "Error_validating_code_running_without",
+)
 YEAR_S = 365.25 * 86_400
 CANCERS = {"254837009", "254632001", "254637007", "363406005", "126906006", "93761005", "109838007"}
 

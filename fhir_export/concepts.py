@@ -26,6 +26,19 @@ Json = dict[str, Any]
 
 _DOSE_TYPE = {"system": "http://terminology.hl7.org/CodeSystem/dose-rate-type", "code": "ordered", "display": "Ordered"}
 
+_NCI_THESAURUS = "http://ncicb.nci.nih.gov/xml/owl/EVS/Thesaurus.owl"
+# Beginnings of words in the name of a dose form, and the route of FDA's structured product labels in NCI Thesaurus.
+_ROUTES = {
+    " oral": ("C38288", "by mouth"),
+    " chewable": ("C38288", "by mouth"),
+    " inhal": ("C38216", "inhaled"),
+    " transdermal": ("C38305", "through the skin"),
+    " topical": ("C38304", "on the skin"),
+    " nasal": ("C38284", "through the nose"),
+    " ophthalmic": ("C38287", "in the eye"),
+    " vaginal": ("C38313", "in the vagina"),
+}
+
 
 def checked(model: type[BaseModel], content: Json) -> bytes:
     """The JSON of an element after its model has seen it."""
@@ -140,7 +153,13 @@ def _dose(prescription: Json) -> Json:
     return dose if dose and float(dose["frequency"]) >= 1 and float(dose["period"]) > 0 else {}
 
 
-def dosage(prescription: str | None) -> bytes:
+def route_of(wording: str | None) -> tuple[str, str] | None:
+    """How a medication gets into the body, as its wording tells: code and name in NCI Thesaurus; None: it does not."""
+    text = f" {wording or ''}".lower()
+    return next((route for word, route in _ROUTES.items() if word in text), None)
+
+
+def dosage(prescription: str | None, wording: str | None) -> bytes:
     """The dosage instruction of a prescription; empty if it says nothing about how to take the medication."""
     content: Json = orjson.loads(prescription or "{}")
     dose = _dose(content)
@@ -165,6 +184,9 @@ def dosage(prescription: str | None) -> bytes:
         ]
     if not words and not notes:
         return b""
+    route = route_of(wording)
+    if route is not None:
+        instruction["route"] = {"coding": [{"system": _NCI_THESAURUS, "code": route[0]}], "text": route[1]}
     if words:
         text = ", ".join(words)
         instruction["text"] = text[0].upper() + text[1:]

@@ -21,6 +21,13 @@ _DATED = (
     "us-core-encounter",
     "us-core-observation-lab",
 )
+_ADDED_BY_7 = (
+    "us-core-average-blood-pressure",
+    "us-core-care-experience-preference",
+    "us-core-treatment-intervention-preference",
+)
+_ADDED_BY_8 = ("us-core-adi-documentreference", "us-core-observation-adi-documentation")
+_ADDED = frozenset({*_ADDED_BY_7, *_ADDED_BY_8})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +40,8 @@ class Edition:
         has_coded_sex: Whether the value of `us-core-sex` is a Coding; else it is a bare code.
         discharge_system: Address of the codes (NUBC) that say where a stay ended.
         dated_profiles: Short names of the profiles that want `meta.lastUpdated`.
+        added_profiles: Those that 6.1.0 lacks; resources that only they describe are written with them alone.
+        has_pack_years: Whether the profile of smoking takes an amount.
     """
 
     claims_profiles: bool = True
@@ -40,15 +49,24 @@ class Edition:
     has_coded_sex: bool = False
     discharge_system: str = "http://www.nubc.org/patient-discharge"
     dated_profiles: tuple[str, ...] = ()
+    added_profiles: tuple[str, ...] = ()
+    has_pack_years: bool = False
 
 
 _DISCHARGE_STATUS = "https://www.nubc.org/CodeSystem/PatDischargeStatus"
 
 EDITIONS: Mapping[str, Edition] = {
     DEFAULT_US_CORE: Edition(),
-    "7.0.0": Edition(discharge_system=_DISCHARGE_STATUS, dated_profiles=_DATED),
+    "7.0.0": Edition(
+        discharge_system=_DISCHARGE_STATUS, dated_profiles=_DATED, added_profiles=_ADDED_BY_7, has_pack_years=True
+    ),
     "8.0.0": Edition(
-        discharge_system=_DISCHARGE_STATUS, dated_profiles=_DATED, has_birth_sex=False, has_coded_sex=True
+        discharge_system=_DISCHARGE_STATUS,
+        dated_profiles=_DATED,
+        added_profiles=(*_ADDED_BY_7, *_ADDED_BY_8),
+        has_pack_years=True,
+        has_birth_sex=False,
+        has_coded_sex=True,
     ),
     NO_US_CORE: Edition(claims_profiles=False),
 }
@@ -77,5 +95,7 @@ def require_us_core(version: str) -> None:
 
 
 def profile_uris(version: str, names: tuple[str, ...]) -> list[str]:
-    """The canonical addresses of some profiles by their short names; empty for `none`."""
-    return [US_CORE + name for name in names] if edition_of(version).claims_profiles else []
+    """The canonical addresses of some profiles by their short names; without those that the version lacks."""
+    edition = edition_of(version)
+    known = [name for name in names if name not in _ADDED or name in edition.added_profiles]
+    return [US_CORE + name for name in known] if edition.claims_profiles else []

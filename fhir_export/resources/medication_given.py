@@ -102,8 +102,11 @@ def _fill(shard: Shard) -> None:
         cells[:, _PERFORMER] = who(shard, section, cells[:, _ENCOUNTER])
     prescribed = ~columns.text("prescription").is_null
     section = shard.sections[DISPENSES]
-    for column, make in ((_DOSAGE, dosage), (_QUANTITY, dispensed)):
-        section.cells[:, column] = shard.filled_codes("medications", ["prescription"], make, where=prescribed)[~given]
+    for column, names, make in (
+        (_DOSAGE, ["prescription", "display"], dosage),
+        (_QUANTITY, ["prescription"], dispensed),
+    ):
+        section.cells[:, column] = shard.filled_codes("medications", names, make, where=prescribed)[~given]
     shard.set_templates(
         section,
         DISPENSE,

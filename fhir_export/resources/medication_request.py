@@ -100,7 +100,7 @@ def _fill(shard: Shard) -> None:
     cells[:, _REASON_ROW], cells[:, _REASON_CODE] = reasons(shard, section)
     cells[:, _REQUESTER] = practitioners(shard, section, cells[:, _ENCOUNTER])
     prescribed = ~columns.text("prescription").is_null
-    cells[:, _DOSAGE] = shard.filled_codes("medications", ["prescription"], dosage, where=prescribed)
+    cells[:, _DOSAGE] = shard.filled_codes("medications", ["prescription", "display"], dosage, where=prescribed)
     cells[:, _DISPENSE] = shard.filled_codes("medications", ["prescription"], dispense, where=prescribed)
     has_stop = cells[:, _STOP] != NO_TIME
     has_reason = has_stop & ~columns.text("stop_code").is_null

@@ -29,7 +29,7 @@ from fhir_export.reference_ranges import (
     women_reference_range,
 )
 from fhir_export.shard import NONE, PATIENT, Integers, Kind, Section, Shard
-from fhir_export.shares import ROOM_AIR, chosen
+from fhir_export.shares import NO_OXYGEN_READ, ROOM_AIR, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.vocabulary import LOINC, UCUM, ucum_code
 
@@ -68,6 +68,7 @@ _ABSENT, _QUANTITY, _NUMBER, _CONCEPT, _STRING, _TRUE, _FALSE, _N_VALUES = range
 CODE_CELL, CATEGORY_CELL = _CODE, _CATEGORY_TEXT
 
 _ADULT_US = ADULT_YEARS * 31_556_952_000_000
+_ROOM_AIR, _NOT_READ = 1, 2
 _NO_SOURCE, _OF_OBSERVATION, _OF_QUESTIONNAIRE = range(3)
 
 
@@ -93,14 +94,17 @@ def _build_member(shape: Shape, slot: Slots) -> Json:  # noqa: ARG001 - there is
 MEMBER = Family("Observation.hasMember", Reference, ShapeSpace(only=1), _build_member, is_resource=False)
 
 
-def _room_air() -> list[Json]:
-    """What somebody who breathes room air inhales: no flow, 21 percent oxygen."""
+def _breathed(air: int) -> list[Json]:
+    """What somebody inhales who breathes room air (no flow, 21 percent oxygen), or that nobody measured it."""
     parts = (("3151-8", "Inhaled oxygen flow rate", 0, "L/min"), ("3150-0", "Inhaled oxygen concentration", 21, "%"))
+    absent = {"coding": [{"system": _ABSENT_REASON, "code": "not-performed", "display": "Not Performed"}]}
     return [
-        {
-            "code": {"coding": [{"system": LOINC, "code": code}], "text": words},
-            "valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit},
-        }
+        {"code": {"coding": [{"system": LOINC, "code": code}], "text": words}}
+        | (
+            {"valueQuantity": {"value": value, "unit": unit, "system": UCUM, "code": unit}}
+            if air == _ROOM_AIR
+            else {"dataAbsentReason": absent}
+        )
         for code, words, value, unit in parts
     ]
 
@@ -123,7 +127,7 @@ def _build(shape: Shape, slot: Slots) -> Json:
     if shape["components"]:
         content["component"] = [slot.listed(_COMPONENTS, code={"text": "any"})]
     if shape["air"]:
-        content["component"] = _room_air()
+        content["component"] = _breathed(shape["air"])
     if shape["members"]:
         content["hasMember"] = [slot.listed(_MEMBERS, by=MEMBER)]
     if shape["derived"]:
@@ -157,7 +161,7 @@ FAMILY = Family(
         specimen=2,
         members=2,
         derived=3,
-        air=2,
+        air=3,
     ),
     _build,
 )
@@ -257,10 +261,16 @@ def _fill(shard: Shard) -> None:
         specimen=cells[:, _SPECIMEN] != NONE,
         members=cells[:, _N_MEMBERS] > 0,
         derived=derived,
-        air=saturation & (counts == 0) & chosen(shard, section, ROOM_AIR),
+        air=np.where(saturation & (counts == 0), _air(shard, section), 0),
     )
     inside = shard.templates_of(section, COMPONENT, where=is_part, value=values)
     cells[:, 0] = np.where(is_part, inside, alone)
+
+
+def _air(shard: Shard, section: Section) -> Integers:
+    """What is said of the air that somebody breathed: that it was room air, that nobody measured it, or (0) nothing."""
+    unread = chosen(shard, section, NO_OXYGEN_READ)
+    return np.where(unread, _NOT_READ, np.where(chosen(shard, section, ROOM_AIR), _ROOM_AIR, 0))
 
 
 def _fill_values(shard: Shard, section: Section) -> Integers:

@@ -5,18 +5,21 @@ from fhir.resources.R4B.location import Location
 from fhir.resources.R4B.organization import Organization
 
 from fhir_export import care
-from fhir_export.providers import N_SITES, Place, site
+from fhir_export.providers import HOSPITAL, N_SITES, Place, payer_key, site
 from fhir_export.shard import NONE, Integers, Kind, Shard
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
 from fhir_export.us_states import US_STATES
 
 NPI = "http://hl7.org/fhir/sid/us-npi"
+CLIA = "urn:oid:2.16.840.1.113883.4.7"  # laboratories; no state has the number 00
+NAIC = "urn:oid:2.16.840.1.113883.6.300"  # insurers; none has a number below 10000
 _TYPES = "http://terminology.hl7.org/CodeSystem/organization-type"
 _ROLES = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 _LOCATION_TYPES = (("HOSP", "Hospital"), ("PC", "Primary care clinic"), ("OF", "Outpatient facility"))
 
 (_NAME, _NPI, _PHONE, _LINE, _CITY, _STATE, _POSTAL_CODE) = range(2, 9)
 _SITE = 9  # of a location: its organization
+_LICENCE = 10  # of an organization: the number of a laboratory, or of an insurer
 _ADDRESS = {"city": 2, "state": 2, "postal_code": 2}
 
 
@@ -44,16 +47,19 @@ def _build(shape: Shape, slot: Slots) -> Json:
         "name": slot.local_text(_NAME),
     }
     if shape["payer"]:
+        content["identifier"].append({"system": NAIC, "value": slot.local_text(_LICENCE)})
         content["type"] = [{"coding": [{"system": _TYPES, "code": "pay", "display": "Payer"}]}]
         return content
     content["identifier"].append({"system": NPI, "value": slot.local_text(_NPI)})
+    if shape["laboratory"]:
+        content["identifier"].append({"system": CLIA, "value": slot.local_text(_LICENCE)})
     content["type"] = [{"coding": [{"system": _TYPES, "code": "prov", "display": "Healthcare Provider"}]}]
     content["telecom"] = [_phone(slot)]
     content["address"] = [address(shape, slot)]
     return content
 
 
-FAMILY = Family("Organization", Organization, ShapeSpace(payer=2, **_ADDRESS), _build, is_shared=True)
+FAMILY = Family("Organization", Organization, ShapeSpace(payer=2, laboratory=2, **_ADDRESS), _build, is_shared=True)
 
 
 def _build_location(shape: Shape, slot: Slots) -> Json:
@@ -95,6 +101,7 @@ def put_address(shard: Shard, name: str, number: Integers, n: int) -> dict[str, 
         (_CITY, [place.city for place in where]),
         (_STATE, [abbreviation(place.state) for place in where]),
         (_POSTAL_CODE, [each.postal_code for each in sites]),
+        (_LICENCE, [f"00D{each.npi[-7:]}" for each in sites]),
     ):
         care.put_texts(shard, section, column, which, values)
     cells = section.cells
@@ -113,12 +120,18 @@ def _fill(shard: Shard) -> None:
     number[~is_payer] = shard.lookups["site number"]
     fields = put_address(shard, care.ORGANIZATIONS, number, N_SITES)
     names = shard.columns("coverages").text("payer").values
-    own = section.cells[:, _NAME].copy()
-    care.put_texts(shard, section, _NAME, payer, names)
-    section.cells[~is_payer, _NAME] = own[~is_payer]
+    numbers = [f"{payer_key(name or '') % 1000:05d}" for name in names]
+    for column, values in ((_NAME, names), (_LICENCE, numbers)):
+        own = section.cells[:, column].copy()
+        care.put_texts(shard, section, column, payer, values)
+        section.cells[~is_payer, column] = own[~is_payer]
     shard.set_templates(
-        section, FAMILY, payer=is_payer, **{name: flags & ~is_payer for name, flags in fields.items()}
-    )  # fmt: skip
+        section,
+        FAMILY,
+        payer=is_payer,
+        laboratory=~is_payer & (number == HOSPITAL),
+        **{name: flags & ~is_payer for name, flags in fields.items()},
+    )
     _fill_locations(shard, section.rows[~is_payer])
 
 

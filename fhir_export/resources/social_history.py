@@ -8,6 +8,8 @@ import numpy as np
 from fhir.resources.R4B.observation import Observation
 
 from fhir_export.care import practitioners
+from fhir_export.resources.preferences import fill_preferences, plan_preferences
+from fhir_export.resources.summaries import fill_summaries, plan_summaries
 from fhir_export.shard import NONE, PATIENT, Kind, Shard
 from fhir_export.shares import OCCUPATION, PREGNANCY_INTENT, chosen
 from fhir_export.templates import Family, Json, Shape, ShapeSpace, Slots
@@ -99,6 +101,8 @@ def _plan(shard: Shard) -> None:
     keys = encounters.keys[visits] ^ np.uint64(_INTENTION_XOR)
     shard.add(INTENTIONS, "Observation", _WIDTH, shard.patient_ids[encounters.patient[visits]], keys)
     shard.lookups["intention visit"] = visits
+    plan_preferences(shard)
+    plan_summaries(shard)
 
 
 def _fill(shard: Shard) -> None:
@@ -117,6 +121,8 @@ def _fill(shard: Shard) -> None:
     section.cells[:, _PERFORMER] = practitioners(shard, section, section.cells[:, _ENCOUNTER])
     wishes = (shard.words(section, 0) >> np.uint64(8)).astype(np.int64) % len(_WISHES)
     shard.set_templates(section, INTENTION_FAMILY, wish=wishes)
+    fill_preferences(shard)
+    fill_summaries(shard)
 
 
 KIND = Kind("Observation", OCCUPATIONS, _WIDTH, _fill, _plan)

@@ -267,6 +267,10 @@ class ProfileCheck:
                 self._value(rule, one, f"{path}[{i}]" if is_list else path)
         if rule.slices:
             self._slices(rule, values, name, path)
+        beside = owner.get("_" + name)
+        if type(beside) is dict:  # the extensions of a primitive
+            for child in rule.children:
+                self._child(child, beside, path)
 
     def _choice(self, rule: Rule, owner: Mapping[str, Any], path: str) -> None:
         stem = rule.name[:-3]

@@ -95,8 +95,9 @@ def written_elements() -> Mapping[str, Paths]:
 
 
 def _rows(patient: int) -> Mapping[str, list[Json]]:
-    """Rows of a patient who may be in the share of those enrolled in a tribe, with a result whose range is of women."""
+    """Rows of a patient who may be enrolled in a tribe, with a result whose range is of women and a drug to swallow."""
     rows = rows_of(patient)
+    rows["medications"][0]["display"] = "Naproxen 220 MG Oral Tablet"
     rows["patients"][0]["race"] = "native"
     hemoglobin = {"row_key": 190, "code": "718-7", "numeric_value": 13.5, "unit": "g/dL", "report_key": 0}
     rows["observations"].append(rows["observations"][0] | hemoglobin)

@@ -43,15 +43,32 @@ def test_a_code_is_listed_once() -> None:
 
 
 def test_prescriptions_that_say_little() -> None:
-    assert dosage("{}") == dosage(None) == dispense(None) == b""
-    assert orjson.loads(dosage('{"as_needed":true}')) == {"sequence": 1, "text": "As needed", "asNeededBoolean": True}
+    assert dosage("{}", None) == dosage(None, None) == dispense(None) == b""
+    needed = '{"as_needed":true}'
+    assert orjson.loads(dosage(needed, None)) == {"sequence": 1, "text": "As needed", "asNeededBoolean": True}
     assert orjson.loads(b"{" + dispense('{"refills":2}') + b"}") == {"numberOfRepeatsAllowed": 2}
     one = '{"dosage":{"amount":0.5,"frequency":1,"period":6,"unit":"hours"}}'
-    assert orjson.loads(dosage(one))["text"] == "Take 0.5, once every 6 hours"
+    assert orjson.loads(dosage(one, None))["text"] == "Take 0.5, once every 6 hours"
     assert dispense(one) == b""
     never = '{"dosage":{"amount":1,"frequency":0,"period":1,"unit":"days"},"duration":{"quantity":5,"unit":"days"}}'
-    assert dosage(never) == b""
+    assert dosage(never, None) == b""
     assert b'"quantity"' not in dispense(never)
+
+
+@pytest.mark.parametrize(
+    ("wording", "route"),
+    [
+        ("Naproxen 220 MG Oral Tablet", "C38288"),
+        ("120 ACTUAT fluticasone propionate 0.044 MG/ACTUAT Metered Dose Inhaler [Flovent]", "C38216"),
+        ("72 HR Fentanyl 0.025 MG/HR Transdermal System", "C38305"),
+        ("Penicillin G 375 MG/ML Injectable Solution", None),
+        ("chloral hydrate", None),
+        (None, None),
+    ],
+)
+def test_the_route_is_that_of_the_dose_form(wording: str | None, route: str | None) -> None:
+    said = orjson.loads(dosage('{"as_needed":true}', wording)).get("route")
+    assert (said and said["coding"][0]["code"]) == route
 
 
 def test_reactions_and_goals() -> None:
