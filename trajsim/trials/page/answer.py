@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from trajsim.trials.forecast.reforecast import Reforecast
 from trajsim.trials.page.contents import PageContents
 from trajsim.trials.page.figures import change, count, day, difference, percent, proportion_interval
 from trajsim.trials.recruitment.people import NEVER
@@ -20,18 +21,20 @@ _WORDS = (
     (0.0, "No, almost surely not"),
 )
 _TOO_WIDE = 0.4
+_SHOWN_BAND = 0.8
 _LATE_DAYS = 7
 _SHOWN_LOSSES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """The four answers.
+    """The answers.
 
     Attributes:
         tone: ``good``, ``open`` or ``bad``.
         verdict: Whether the target is reached by the planned end.
         when: By when it is reached, and how many there are by the planned end.
+        running: What the log of the running trial says; None without one.
         why: Where people are lost, most first.
         rescue: What helps most.
         probability: Of the target by the planned end.
@@ -42,6 +45,7 @@ class Answer:
     tone: str
     verdict: str
     when: str
+    running: str | None
     why: tuple[str, ...]
     rescue: str
     probability: float
@@ -77,6 +81,7 @@ def answer(contents: PageContents, recruitment: Mapping[str, Any]) -> Answer:
         tone=_tone(probability) if is_known else "open",
         verdict=verdict,
         when=_when(result, recruitment),
+        running=None if contents.forecast is None else _running(contents.forecast),
         why=tuple(_why(result, recruitment)),
         rescue=_rescue(contents),
         probability=probability,
@@ -110,6 +115,25 @@ def _when(result: RecruitmentResult, recruitment: Mapping[str, Any]) -> str:
         f"(95 % of the replicates: {count(enrolled['low'])} to {count(enrolled['high'])}), "
         f"{percent(enrolled['median'] / spec.target)} of the target."
     )
+
+
+def _running(running: Reforecast) -> str:
+    found = running.forecast
+    sentence = f"By {day(found.as_of)} {count(found.n_subjects)} people were randomized"
+    for what, milestone in (("people", found.subjects), ("endpoints", found.events)):
+        if milestone is None:
+            continue
+        goal = f"{count(milestone.target)} {what}"
+        by_plan = percent(milestone.probability_by(running.planned_end))
+        if milestone.median is None:
+            share = percent(milestone.reached)
+            sentence += f"; {goal} are reached with a probability of {share} within the time looked at"
+        else:
+            first, last = ("later than looked at" if end is None else day(end) for end in milestone.bands[_SHOWN_BAND])
+            sentence += f"; {goal} are reached by {day(milestone.median)} (80 % band {first} to {last})"
+        if what == "people":
+            sentence += f", by the planned end with a probability of {by_plan}"
+    return f"{sentence}."
 
 
 def _why(result: RecruitmentResult, recruitment: Mapping[str, Any]) -> Sequence[str]:

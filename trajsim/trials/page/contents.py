@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from trajsim.errors import ConfigError
 from trajsim.provenance import digest_value
-from trajsim.trials.forecast.dates import Forecast
+from trajsim.trials.forecast.reforecast import Reforecast
 from trajsim.trials.recruitment.bridge import Bridge
 from trajsim.trials.recruitment.result import RecruitmentResult
 from trajsim.trials.recruitment.scenarios import Scenarios
@@ -121,7 +121,7 @@ class PageContents:
     scenarios: Scenarios | None = None
     bridge: Bridge | None = None
     feasibility: Feasibility | None = None
-    forecast: Forecast | None = None
+    forecast: Reforecast | None = None
 
     def __post_init__(self) -> None:
         """Refuses scenarios of another trial."""

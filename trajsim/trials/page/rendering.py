@@ -167,15 +167,8 @@ def _forecast_pictures(forecast: Mapping[str, Any], planned: Line) -> dict[str, 
             if milestone is not None:
                 goal = Line(at=float(milestone["target"]), label=f"target {milestone['target']:,}")
             said = f"{name} by date as forecast from the log: median {figures.count(rows[-1]['p50'])} at the end."
-            fan = _fan(rows if goal is None else _until_reached(rows, milestone["target"]))
-            found[f"forecast_{key}"] = both_widths(Drawing(fan, label=said, goal=goal, marks=[planned]))
+            found[f"forecast_{key}"] = both_widths(Drawing(_fan(rows), label=said, goal=goal, marks=[planned]))
     return found
-
-
-def _until_reached(rows: Sequence[Mapping[str, Any]], target: int) -> Sequence[Mapping[str, Any]]:
-    """Rows until the lowest band has reached the target, and two more: after that a picture says nothing."""
-    reached = (place for place, row in enumerate(rows) if row["p2.5"] >= target)
-    return rows[: next(reached, len(rows)) + 3]
 
 
 def _fan(rows: Sequence[Mapping[str, Any]]) -> Fan:

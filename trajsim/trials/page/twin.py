@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from trajsim.trials.forecast.dates import FanChart, Forecast, Milestone
 from trajsim.trials.page.answer import answer
 from trajsim.trials.page.assumptions import assumptions
 from trajsim.trials.page.contents import Feasibility, PageContents
@@ -19,8 +18,8 @@ FORMAT: Final = "trajsim-recruitment-1"
 KEYS: Final[Mapping[str, str]] = {
     "format": "name and version of this form",
     "provenance": "version, spec_file, spec_digest (sha256), records, records_digest, command, seed, replicates",
-    "answer": "the four answers in words: tone, verdict, when, why, rescue; probability by the planned end with its "
-    "95 % interval over replicates, low and high (Wilson)",
+    "answer": "the answers in words: tone, verdict, when, running (null without a log), why, rescue; probability by "
+    "the planned end with its 95 % interval over replicates, low and high (Wilson)",
     "recruitment.title": "title of the trial",
     "recruitment.seed": "seed of the run",
     "recruitment.replicates": "how many times the trial was simulated",
@@ -54,7 +53,8 @@ KEYS: Final[Mapping[str, str]] = {
     "bridge": "the model of rates fitted to the simulation, and both forecasts; null without",
     "feasibility": "people judged and eligible; by criterion: lost in order, denied, denied by it alone, not answered; "
     "relaxations; null without",
-    "forecast": "forecast from the log of the running trial: milestones with bands, counts by date; null without",
+    "forecast": "forecast from the log of the running trial: milestones with bands and probabilities by date, counts "
+    "by date, the rates and the times to event and dropout that were fitted, notes; null without",
     "assumptions": "what the spec supposes, in words",
     "left_out": "parts that the page lacks, and why",
 }
@@ -91,7 +91,7 @@ def page_json(contents: PageContents) -> dict[str, Any]:
         "scenarios": _scenarios(contents),
         "bridge": None if contents.bridge is None else contents.bridge.to_json(),
         "feasibility": None if contents.feasibility is None else _feasibility(contents.feasibility),
-        "forecast": None if contents.forecast is None else _forecast(contents.forecast, result.spec.planned_end),
+        "forecast": None if contents.forecast is None else contents.forecast.to_json(),
         "assumptions": assumptions(result.spec),
         "left_out": _left_out(contents),
     }
@@ -143,41 +143,6 @@ def _feasibility(feasibility: Feasibility) -> dict[str, object]:
         "criteria": criteria,
         "relaxations": [dict(vars(each)) for each in feasibility.relaxations],
     }
-
-
-def _forecast(forecast: Forecast, planned_end: dt.date) -> dict[str, object]:
-    return {
-        "as_of": forecast.as_of.isoformat(),
-        "n_subjects": forecast.n_subjects,
-        "n_events": forecast.n_events,
-        "most_events": forecast.most_events,
-        "subjects": None if forecast.subjects is None else _milestone(forecast.subjects, planned_end),
-        "events": None if forecast.events is None else _milestone(forecast.events, planned_end),
-        "subject_fan": _fan(forecast.subject_fan),
-        "event_fan": None if forecast.event_fan is None else _fan(forecast.event_fan),
-    }
-
-
-def _milestone(milestone: Milestone, planned_end: dt.date) -> dict[str, object]:
-    return {
-        "target": milestone.target,
-        "median": _iso(milestone.median),
-        "bands": {f"{100 * level:g}": [_iso(day) for day in ends] for level, ends in milestone.bands.items()},
-        "reached": milestone.reached,
-        "probability_by_planned_end": milestone.probability_by(planned_end),
-    }
-
-
-def _fan(fan: FanChart) -> list[dict[str, object]]:
-    names = [f"p{100 * q:g}" for q in fan.quantiles]
-    return [
-        {"date": date.isoformat(), **{name: float(value) for name, value in zip(names, row, strict=True)}}
-        for date, row in zip(fan.dates, fan.values, strict=True)
-    ]
-
-
-def _iso(day: dt.date | None) -> str | None:
-    return None if day is None else day.isoformat()
 
 
 def _left_out(contents: PageContents) -> list[dict[str, str]]:

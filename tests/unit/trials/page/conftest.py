@@ -1,16 +1,14 @@
 """A trial with everything that the page shows, with names that would be markup if they were not escaped."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.unit.trials.forecast.logs import AS_OF, draw_trial
-from tests.unit.trials.recruitment.builders import Fixed, document, people
-from trajsim.trials.forecast.dates import Forecast, ForecastOptions, forecast
-from trajsim.trials.forecast.enrollment import fit_enrollment
-from trajsim.trials.forecast.log_reader import read_accrual_log
-from trajsim.trials.forecast.survival import fit_times
+from tests.unit.trials.forecast.logs import AS_OF, START, draw_trial
+from tests.unit.trials.recruitment.builders import Fixed, document, people, spec
+from trajsim.trials.forecast.reforecast import Reforecast, ReforecastOptions, reforecast
 from trajsim.trials.page import Attrition, Feasibility, PageContents, Provenance, Relaxation
 from trajsim.trials.page.contents import digest_of
 from trajsim.trials.recruitment import Scenarios, bridge, compare_scenarios, scenarios_from
@@ -70,12 +68,13 @@ def scenarios_fixture() -> Scenarios:
 
 
 @pytest.fixture(name="running", scope="session")
-def running_fixture(tmp_path_factory: pytest.TempPathFactory) -> Forecast:
-    path, sites = draw_trial(tmp_path_factory.mktemp("trial"), seed=3)
-    log = read_accrual_log(path, as_of=AS_OF, sites=sites)
-    events = fit_times(log.follow_up_days(), log.has_event, rule="average")
-    options = ForecastOptions(target_subjects=250, target_events=120, n_replicates=200, seed=5)
-    return forecast(log, fit_enrollment(log, shapes=["constant"]), options, event_model=events)
+def running_fixture(tmp_path_factory: pytest.TempPathFactory) -> Reforecast:
+    log, sites = draw_trial(tmp_path_factory.mktemp("trial"), seed=3)
+    recruitment = {"start": START.isoformat(), "planned_end": "2026-11-30", "horizon": "2026-12-31", "target": 250}
+    with sites.open(encoding="utf-8") as lines:
+        named = [{"name": row["site"], "share": 0.01, "opens": row["opened"]} for row in csv.DictReader(lines)]
+    trial = spec(sites=named, recruitment=recruitment, endpoint={"per_year": 0.5}, follow_up={"events": 120})
+    return reforecast(log, trial, as_of=AS_OF, options=ReforecastOptions(replicates=200, seed=5, fan_step_days=30))
 
 
 @pytest.fixture(name="provenance", scope="session")
@@ -91,7 +90,7 @@ def provenance_fixture() -> Provenance:
 
 
 @pytest.fixture(name="whole", scope="session")
-def whole_fixture(scenarios: Scenarios, running: Forecast, provenance: Provenance) -> PageContents:
+def whole_fixture(scenarios: Scenarios, running: Reforecast, provenance: Provenance) -> PageContents:
     return PageContents(
         result=scenarios.base,
         provenance=provenance,

@@ -6,6 +6,7 @@ import pytest
 from tests.unit.trials.recruitment.builders import Fixed, people, world
 from trajsim.trials.page import Feasibility, PageContents, Provenance
 from trajsim.trials.page.answer import Answer, answer
+from trajsim.trials.page.figures import percent
 from trajsim.trials.recruitment import Scenarios, simulate_recruitment
 
 
@@ -70,3 +71,15 @@ def test_without_scenarios_the_criterion_that_gives_most_is_named(bare: PageCont
 def test_the_tone_follows_the_probability(whole: PageContents, share: float, tone: str) -> None:
     numbers = whole.result.to_json() | {"probability_by_planned_end": share}
     assert answer(whole, numbers).tone == tone
+
+
+def test_the_log_of_a_running_trial_has_its_sentence(whole: PageContents, bare: PageContents) -> None:
+    assert _answer(bare).running is None
+    found = _answer(whole).running
+    assert whole.forecast is not None
+    assert whole.forecast.forecast.subjects is not None
+    assert found is not None
+    assert found.startswith(f"By 31 Dec 2025 {whole.forecast.forecast.n_subjects} people were randomized; 250 people")
+    assert "120 endpoints are reached by" in found
+    chance = whole.forecast.forecast.subjects.probability_by(whole.forecast.planned_end)
+    assert f"by the planned end with a probability of {percent(chance)}" in found

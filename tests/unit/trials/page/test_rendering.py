@@ -89,6 +89,10 @@ def test_every_number_of_the_contents_stands_on_the_page(page: str, twin: dict[s
         figures.day(twin["forecast"]["subjects"]["median"]),
         f"{twin['bridge']['simulated']['mean']:.1f}",
         f"{twin['bridge']['model']['mean']:.1f}",
+        twin["answer"]["running"],
+        *twin["forecast"]["notes"],
+        twin["forecast"]["rates"]["shape"],
+        *(each["family"] for each in twin["forecast"]["event_times"]),
         "0.23",
         "HbA1c < 9 instead of < 8",
     ]
