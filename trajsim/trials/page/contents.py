@@ -1,8 +1,9 @@
 """What the page is made of: the results as they are, and small forms for what others compute."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from trajsim.errors import ConfigError
 from trajsim.provenance import digest_value
@@ -10,6 +11,25 @@ from trajsim.trials.forecast.reforecast import Reforecast
 from trajsim.trials.recruitment.bridge import Bridge
 from trajsim.trials.recruitment.result import RecruitmentResult
 from trajsim.trials.recruitment.scenarios import Scenarios
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """What the records of one group of people say to one criterion.
+
+    Attributes:
+        by: What divides people: sex, age, race or site.
+        level: The group.
+        n_true: It is met.
+        n_false: It is not.
+        n_unknown: The records do not say.
+    """
+
+    by: str
+    level: str
+    n_true: int
+    n_false: int
+    n_unknown: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +42,7 @@ class Attrition:
         n_failing: People it denies, whatever the others say.
         n_failing_alone: People whom it alone denies: they would come back if it were left out.
         n_unknown: People for whom the records do not answer it.
+        groups: What the records say by sex, age, race and site.
     """
 
     criterion: str
@@ -29,6 +50,7 @@ class Attrition:
     n_failing: int
     n_failing_alone: int
     n_unknown: int = 0
+    groups: tuple[Group, ...] = ()
 
     def __post_init__(self) -> None:
         """Finds counts that contradict each other."""
@@ -73,13 +95,54 @@ class Feasibility:
         n_people: People judged.
         n_eligible: People whom no criterion denies.
         criteria: What each costs, in the order in which they are applied.
+        n_certain: Of the eligible, people whose records answer every criterion; None if that was not counted.
         relaxations: What moving one would buy, best first.
     """
 
     n_people: int
     n_eligible: int
     criteria: tuple[Attrition, ...]
+    n_certain: int | None = None
     relaxations: tuple[Relaxation, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuses criteria that were counted in different groups."""
+        if len({tuple((group.by, group.level) for group in each.groups) for each in self.criteria}) > 1:
+            msg = "all criteria must be counted in the same groups"
+            raise ConfigError(msg)
+
+    @classmethod
+    def from_json(cls, assessment: Mapping[str, Any], relaxations: Sequence[Mapping[str, Any]] = ()) -> "Feasibility":
+        """Takes the plain values of an assessment and of a search for relaxations (`trajsim.trials.feasibility`).
+
+        Args:
+            assessment: ``n_people``, ``n_eligible``, ``n_certain``; ``criteria``, each with the fields of `Attrition`.
+            relaxations: Each with the fields of `Relaxation`.
+
+        Raises:
+            ConfigError: A field is missing, or counts contradict each other.
+        """
+        try:
+            return cls(
+                n_people=assessment["n_people"],
+                n_eligible=assessment["n_eligible"],
+                n_certain=assessment.get("n_certain"),
+                criteria=tuple(
+                    Attrition(
+                        criterion=each["criterion"],
+                        n_removed=each["n_removed"],
+                        n_failing=each["n_failing"],
+                        n_failing_alone=each["n_failing_alone"],
+                        n_unknown=each["n_unknown"],
+                        groups=tuple(Group(**group) for group in each.get("groups", ())),
+                    )
+                    for each in assessment["criteria"]
+                ),
+                relaxations=tuple(Relaxation(**each) for each in relaxations),
+            )
+        except (KeyError, TypeError) as error:
+            msg = f"the assessment of feasibility has not the form that the page expects: {error}"
+            raise ConfigError(msg) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,6 +96,7 @@ def render_page(contents: PageContents) -> str:
         shown_sites=_SHOWN_SITES,
         shares=_shares(twin),
         criteria=_criteria(twin),
+        groups=_groups(twin),
         scenarios=_scenarios(twin),
     )
 
@@ -244,6 +245,17 @@ def _criteria(twin: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Markup]]
         (row, overlap_bar(row["n_failing_alone"] / n, row["n_failing_with_others"] / n))
         for row in feasibility["criteria"]
     ]
+
+
+def _groups(twin: Mapping[str, Any]) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """By what divides people and by group: shares that each criterion denies and does not know, in their order."""
+    found: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for row in (twin["feasibility"] or {"criteria": ()})["criteria"]:
+        for group in row["groups"]:
+            n = max(group["n_true"] + group["n_false"] + group["n_unknown"], 1)
+            shares = (group["n_false"] / n, group["n_unknown"] / n)
+            found.setdefault(group["by"], {}).setdefault(group["level"], []).append(shares)
+    return found
 
 
 def _scenarios(twin: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], Markup]]:

@@ -51,7 +51,8 @@ KEYS: Final[Mapping[str, str]] = {
     "scenarios": "by scenario: probability by its own planned end; paired differences to the trial as it is (mean, "
     "95 % interval low and high, p10 and p90 over replicates); cost_per_randomized_itself: mean",
     "bridge": "the model of rates fitted to the simulation, and both forecasts; null without",
-    "feasibility": "people judged and eligible; by criterion: lost in order, denied, denied by it alone, not answered; "
+    "feasibility": "people judged and eligible; by criterion: lost in order, denied, denied by it alone, not answered, "
+    "and the answers by sex, age, race and site (groups); n_certain: eligible people whose records answer everything; "
     "relaxations; null without",
     "forecast": "forecast from the log of the running trial: milestones with bands and probabilities by date, counts "
     "by date, the rates and the times to event and dropout that were fitted, notes; null without",
@@ -135,11 +136,14 @@ def _scenarios(contents: PageContents) -> list[dict[str, object]] | None:
 
 def _feasibility(feasibility: Feasibility) -> dict[str, object]:
     criteria = [
-        dict(vars(each)) | {"n_failing_with_others": each.n_failing_with_others} for each in feasibility.criteria
+        dict(vars(each))
+        | {"n_failing_with_others": each.n_failing_with_others, "groups": [dict(vars(group)) for group in each.groups]}
+        for each in feasibility.criteria
     ]
     return {
         "n_people": feasibility.n_people,
         "n_eligible": feasibility.n_eligible,
+        "n_certain": feasibility.n_certain,
         "criteria": criteria,
         "relaxations": [dict(vars(each)) for each in feasibility.relaxations],
     }

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.trials.forecast.logs import AS_OF, START, draw_trial
 from tests.unit.trials.recruitment.builders import Fixed, document, people, spec
 from trajsim.trials.forecast.reforecast import Reforecast, ReforecastOptions, reforecast
-from trajsim.trials.page import Attrition, Feasibility, PageContents, Provenance, Relaxation
+from trajsim.trials.page import Feasibility, PageContents, Provenance
 from trajsim.trials.page.contents import digest_of
 from trajsim.trials.recruitment import Scenarios, bridge, compare_scenarios, scenarios_from
 
@@ -37,19 +37,47 @@ RESCUES = [
     {"name": "without “well”", "set": {"waived": ["well & fit"]}},
     {"name": "fewer sites", "remove": {"sites": ["Worcester & Co"]}},
 ]
-FEASIBILITY = Feasibility(
-    n_people=2_000,
-    n_eligible=913,
-    criteria=(
-        Attrition(criterion="adult", n_removed=211, n_failing=211, n_failing_alone=17, n_unknown=0),
-        Attrition(criterion="well & fit", n_removed=876, n_failing=1_003, n_failing_alone=809, n_unknown=123),
-    ),
-    relaxations=(
-        Relaxation(
-            criterion="well & fit", change="HbA1c < 9 instead of < 8", n_gained=311, event_rate=0.23, event_rate_now=0.2
-        ),
-    ),
-)
+ASSESSMENT = {
+    "n_catchment": 2_345,
+    "n_people": 2_000,
+    "n_eligible": 913,
+    "n_certain": 790,
+    "criteria": [
+        {
+            "criterion": "adult",
+            "n_removed": 211,
+            "n_failing": 211,
+            "n_failing_alone": 17,
+            "n_true": 1_789,
+            "n_unknown": 0,
+            "groups": [
+                {"by": "sex", "level": "M", "n_true": 900, "n_false": 100, "n_unknown": 0},
+                {"by": "site", "level": "Boston <1>", "n_true": 89, "n_false": 11, "n_unknown": 0},
+            ],
+        },
+        {
+            "criterion": "well & fit",
+            "n_removed": 876,
+            "n_failing": 1_003,
+            "n_failing_alone": 809,
+            "n_true": 874,
+            "n_unknown": 123,
+            "groups": [
+                {"by": "sex", "level": "M", "n_true": 480, "n_false": 450, "n_unknown": 70},
+                {"by": "site", "level": "Boston <1>", "n_true": 47, "n_false": 46, "n_unknown": 7},
+            ],
+        },
+    ],
+}
+RELAXATIONS = [
+    {
+        "criterion": "well & fit",
+        "change": "HbA1c < 9 instead of < 8",
+        "n_gained": 311,
+        "event_rate": 0.23,
+        "event_rate_now": 0.2,
+    }
+]
 
 
 @pytest.fixture(name="scenarios", scope="session")
@@ -96,7 +124,7 @@ def whole_fixture(scenarios: Scenarios, running: Reforecast, provenance: Provena
         provenance=provenance,
         scenarios=scenarios,
         bridge=bridge(scenarios.base),
-        feasibility=FEASIBILITY,
+        feasibility=Feasibility.from_json(ASSESSMENT, RELAXATIONS),
         forecast=running,
     )
 

@@ -3,7 +3,10 @@ import datetime as dt
 import json
 from pathlib import Path
 
-from trajsim.trials.page import KEYS, PageContents, page_json
+import pytest
+
+from trajsim.errors import ConfigError
+from trajsim.trials.page import KEYS, Feasibility, PageContents, page_json
 from trajsim.trials.page.contents import digest_of
 
 
@@ -67,3 +70,15 @@ def test_optional_assumptions_are_named(whole: PageContents) -> None:
     assert rows["Criteria not applied"] == "well & fit"
     assert rows["Disease population"] == "adult"
     assert rows["People"].endswith("each stands for 10")
+
+
+def test_an_assessment_of_another_form_is_refused() -> None:
+    with pytest.raises(ConfigError, match="not the form that the page expects: 'n_eligible'"):
+        Feasibility.from_json({"n_people": 3, "criteria": []})
+    with pytest.raises(ConfigError, match="not the form"):
+        Feasibility.from_json({"n_people": 3, "n_eligible": 1, "criteria": []}, [{"criterion": "adult"}])
+    groups = [{"by": "sex", "level": "M", "n_true": 1, "n_false": 1, "n_unknown": 1}]
+    counts = {"n_removed": 1, "n_failing": 1, "n_failing_alone": 1, "n_unknown": 1}
+    criteria = [{"criterion": "adult", **counts, "groups": groups}, {"criterion": "well", **counts, "groups": []}]
+    with pytest.raises(ConfigError, match="the same groups"):
+        Feasibility.from_json({"n_people": 3, "n_eligible": 1, "criteria": criteria})
