@@ -125,11 +125,15 @@ def _criteria(root: Fields, source: Path) -> tuple[Mapping[str, object], Path]:
         return {str(key): item for key, item in value.items()}, source
     if isinstance(value, str) and value:
         path = source.parent / value
-        document = read_document(path)
+        try:
+            document = read_document(path)
+        except DataFileError as error:
+            root.fault("criteria", error.message)
+            return {}, path
         if isinstance(document, Mapping):
             return {str(key): item for key, item in document.items()}, path
-        msg = f"{path}: expected a mapping of criteria"
-        raise DataFileError(msg)
+        root.fault("criteria", f"{path}: expected a mapping of criteria")
+        return {}, path
     root.fault("criteria", "expected the name of a file or the criteria themselves")
     return {}, source
 

@@ -3,22 +3,37 @@
 from typing import Final
 
 TEMPLATE: Final = """\
-# A trial for `trajsim recruit`. Keys that are commented out show their defaults or an example.
-title: Does the new drug prevent strokes?
+# A trial for `trajsim recruit`. It runs as it stands on patients of the bundled modules. Keys that are commented out
+# show their defaults or an example.
+title: A new drug after type 2 diabetes is not controlled
 
-# Who may take part: a file beside this one, or the criteria themselves.
-criteria: criteria.yaml
-# waived: [Name of a criterion]      # criteria that are not applied
-# disease: [Name of a criterion]     # who has the disease, to compare the enrolled with; default: everybody
+# Who may take part: the criteria themselves, or the name of a file beside this one (`criteria: criteria.yaml`).
+criteria:
+  code_sets:
+    diabetes: {title: type 2 diabetes, codes: ["SNOMED-CT|44054006"]}
+    stroke: {title: ischemic stroke, codes: ["SNOMED-CT|422504002"]}
+    a1c: {title: HbA1c, codes: ["LOINC|4548-4"]}
+  entry: {any_of: [{domain: condition, codes: diabetes}]}
+  rules:
+    - name: 40 to 80 years
+      patient: {age: 40..80}
+    - name: HbA1c of 6.5 to 10 %
+      event: {domain: measurement, codes: a1c, value: 6.5..10}
+      window: "-365..0"
+    - name: no stroke so far
+      event: {domain: condition, codes: stroke}
+      occurrence: none
+# waived: [no stroke so far]         # criteria that are not applied
+disease: [entry event]               # who has the disease, to compare the enrolled with; default: everybody
 
 recruitment:
   start: 2022-01-01                  # first day on which a site may open
-  planned_end: 2023-12-31            # last day of recruitment by plan
-  # horizon: 2025-12-31              # last day that is simulated; default: two years after the plan
-  target: 300                        # to be randomized
+  planned_end: 2023-06-30            # last day of recruitment by plan
+  # horizon: 2025-06-29              # last day that is simulated; default: two years after the plan
+  target: 100                        # to be randomized
   # stops_at_target: true
   # resample: poisson                # the records are a sample of the population; fixed: they are the population
-  # scale: 1.0                       # how many people one person of the records stands for
+  scale: 40                          # how many people one person of the records stands for
   # visit_classes: [ambulatory, wellness]   # encounters at which charts are looked at; default: all
   # catchment: share                 # or distance: people go to the nearest site within its radius_km
   # site_variation: 0.0              # coefficient of variation between sites of how many people they reach

@@ -21,10 +21,19 @@ endpoint: {per_year: 0.1}
 
 def test_the_template_is_a_spec(tmp_path: Path) -> None:
     (tmp_path / "trial.yaml").write_text(TEMPLATE)
-    (tmp_path / "criteria.yaml").write_text("rules: []\n")
     spec = read_spec(tmp_path / "trial.yaml")
-    assert (spec.target, len(spec.sites), spec.arms[1].hazard_ratio) == (300, 2, 0.75)
+    assert (spec.target, len(spec.sites), spec.arms[1].hazard_ratio) == (100, 2, 0.75)
     assert spec.sites[0].delay.p90 == 90
+    assert set(spec.criteria) == {"code_sets", "entry", "rules"}
+    assert spec.criteria_source == tmp_path / "trial.yaml"
+
+
+def test_criteria_may_lie_in_a_file_beside_the_spec(tmp_path: Path) -> None:
+    (tmp_path / "criteria.yaml").write_text("rules: []\n")
+    document = parse_document(SMALL, name="t")
+    assert isinstance(document, dict)
+    document["criteria"] = "criteria.yaml"
+    spec = spec_from(document, source=tmp_path / "t.yaml")
     assert spec.criteria == {"rules": []}
     assert spec.criteria_source == tmp_path / "criteria.yaml"
 
@@ -38,7 +47,6 @@ def test_every_key_of_the_template_that_is_commented_out_is_known(tmp_path: Path
     text = "\n".join(lines).replace("table: conditions", "").replace("counts_death: true", "")
     text = text.replace('codes: ["230690007"]', "")
     (tmp_path / "trial.yaml").write_text(text)
-    (tmp_path / "criteria.yaml").write_text("rules: []\n")
     spec = read_spec(tmp_path / "trial.yaml")
     assert spec.screening.labs[0].name == "eGFR"
     assert spec.competing[0].sites == ("Boston",)
@@ -125,8 +133,8 @@ def test_a_table_of_sites(tmp_path: Path) -> None:
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
-    (tmp_path / "trial.yaml").write_text(TEMPLATE)
-    with pytest.raises(DataFileError, match=r"criteria\.yaml"):
+    (tmp_path / "trial.yaml").write_text("criteria: criteria.yaml")
+    with pytest.raises(ConfigError, match=r"(?s)criteria: .*criteria\.yaml.*\$\.sites"):
         read_spec(tmp_path / "trial.yaml")
     with pytest.raises(DataFileError, match=r"nowhere\.yaml"):
         read_spec(tmp_path / "nowhere.yaml")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.errors import ConfigError
+from trajsim.errors import ConfigError, TrajsimError
 from trajsim.records import Records
 from trajsim.trials.draws import Performance
 from trajsim.trials.fields import Faults, Fields
@@ -22,7 +22,7 @@ from trajsim.trials.recruitment.eligibility import Eligibility, Remembered
 from trajsim.trials.recruitment.people import NEVER
 from trajsim.trials.recruitment.result import RecruitmentResult
 from trajsim.trials.recruitment.run import simulate_recruitment
-from trajsim.trials.recruitment.world import build_world
+from trajsim.trials.recruitment.world import World, build_world
 from trajsim.trials.spec import TrialSpec
 from trajsim.trials.spec_reading import spec_from
 
@@ -183,6 +183,66 @@ class Scenarios:
         return {"base": self.base.to_json(), "scenarios": [each.to_json() for each in self.comparisons]}
 
 
+def scenario_worlds(
+    document: Mapping[str, object],
+    scenarios: Sequence[Scenario],
+    records: Records,
+    criteria: Callable[[TrialSpec], Eligibility],
+    *,
+    source: Path,
+    seed: int,
+) -> tuple[World, ...]:
+    """Prepares the scenarios of a trial, so that whatever is wrong with one is known before anything runs.
+
+    Args:
+        document: The spec as its file has it.
+        scenarios: What to change.
+        records: The people.
+        criteria: Makes the criteria of a spec ready for the records.
+        source: Path of the spec.
+        seed: Seed of the run.
+
+    Returns:
+        A world a scenario.
+
+    Raises:
+        ConfigError: A change cannot be made, makes a faulty spec, or one that does not go with the records; all faults
+            of all scenarios at once.
+    """
+    specs = changed_specs(document, scenarios, source=source)
+    faults = Faults(source.name)
+    found = []
+    for place, (scenario, spec) in enumerate(zip(scenarios, specs, strict=True)):
+        try:
+            found.append(build_world(spec, records, criteria(spec), seed=seed))
+        except TrajsimError as error:
+            faults.add(f"$.scenarios[{place}]", f"{scenario.name!r}: {error.message}")
+    faults.require_none("the scenarios")
+    return tuple(found)
+
+
+def compare_worlds(
+    base: RecruitmentResult,
+    scenarios: Sequence[Scenario],
+    worlds: Sequence[World],
+    *,
+    performance: Performance | None = None,
+) -> Scenarios:
+    """Runs scenarios on the random numbers of a trial that has been simulated.
+
+    Args:
+        base: The trial as it is.
+        scenarios: What was changed.
+        worlds: The changed trials (`scenario_worlds` with the seed of `base`).
+        performance: Threads; they change no number.
+    """
+    comparisons = []
+    for scenario, world in zip(scenarios, worlds, strict=True):
+        other = simulate_recruitment(world, replicates=base.n_replicates, seed=base.seed, performance=performance)
+        comparisons.append(_compared(scenario.name, base, other))
+    return Scenarios(base=base, comparisons=tuple(comparisons))
+
+
 def compare_scenarios(
     document: Mapping[str, object],
     scenarios: Sequence[Scenario],
@@ -216,27 +276,38 @@ def compare_scenarios(
         A scenario that changes nothing differs by exactly 0. (tests/unit/trials/recruitment/test_scenarios.py)
     """
     base_spec = spec_from(document, source=source)
-    specs = _changed_specs(document, scenarios, source)
-    known: list[tuple[Mapping[str, object], Remembered]] = []
+    remembering = RememberedCriteria(criteria)
+    worlds = scenario_worlds(document, scenarios, records, remembering, source=source, seed=seed)
+    world = build_world(base_spec, records, remembering(base_spec), seed=seed)
+    base = simulate_recruitment(world, replicates=replicates, seed=seed, performance=performance)
+    return compare_worlds(base, scenarios, worlds, performance=performance)
 
-    def run(spec: TrialSpec) -> RecruitmentResult:
-        remembered = next((each for content, each in known if content == spec.criteria), None)
+
+class RememberedCriteria:
+    """Makes criteria ready once for equal criteria, and remembers their answers."""
+
+    def __init__(self, criteria: Callable[[TrialSpec], Eligibility]) -> None:
+        """Takes what makes them ready."""
+        self._criteria = criteria
+        self._known: list[tuple[Mapping[str, object], Remembered]] = []
+
+    def __call__(self, spec: TrialSpec) -> Remembered:
+        """The criteria of a spec."""
+        remembered = next((each for content, each in self._known if content == spec.criteria), None)
         if remembered is None:
-            remembered = Remembered(criteria(spec))
-            known.append((spec.criteria, remembered))
-        world = build_world(spec, records, remembered, seed=seed)
-        return simulate_recruitment(world, replicates=replicates, seed=seed, performance=performance)
-
-    base = run(base_spec)
-    return Scenarios(
-        base=base,
-        comparisons=tuple(
-            _compared(scenario.name, base, run(spec)) for scenario, spec in zip(scenarios, specs, strict=True)
-        ),
-    )
+            remembered = Remembered(self._criteria(spec))
+            self._known.append((spec.criteria, remembered))
+        return remembered
 
 
-def _changed_specs(document: Mapping[str, object], scenarios: Sequence[Scenario], source: Path) -> list[TrialSpec]:
+def changed_specs(
+    document: Mapping[str, object], scenarios: Sequence[Scenario], *, source: Path
+) -> tuple[TrialSpec, ...]:
+    """The spec of every scenario.
+
+    Raises:
+        ConfigError: A change cannot be made or makes a faulty spec; all faults of all scenarios at once.
+    """
     faults = Faults(source.name)
     specs = []
     for place, scenario in enumerate(scenarios):
@@ -246,7 +317,7 @@ def _changed_specs(document: Mapping[str, object], scenarios: Sequence[Scenario]
         except ConfigError as error:
             faults.add(f"$.scenarios[{place}]", f"{scenario.name!r} makes a faulty spec: {error.message}")
     faults.require_none("the scenarios")
-    return specs
+    return tuple(specs)
 
 
 def _compared(name: str, base: RecruitmentResult, other: RecruitmentResult) -> Comparison:
