@@ -1,12 +1,13 @@
 """How fast lives are simulated and written, what a second thread brings, and how much memory it takes.
 
-    python benchmarks/engine.py [rates] [threads] [memory] [start] [--modules-dir DIR] [-n 2000] [--large]
+    python benchmarks/engine.py [rates] [threads] [memory] [start] [--modules-dir DIR] [-n 2000] [--large] [--only TEXT]
 
 Without a part all run. The modules are Synthea's stock modules where a folder is given or lies beside the checkout
 (../shared/synthea/modules), else the bundled ones. The population is the built-in one (US ages), the end 2025-01-01.
 CPU seconds are user plus system seconds of all threads of the process, start-up and compilation subtracted; years
 lived, rows and bytes stand beside every rate, because a rate means nothing without them. `--large` adds 100,000
-patients to the memory curve.
+patients to the memory curve; `--only` keeps the rates of outputs whose name has a text, for example `--only claims`.
+The rows of claims are counted nowhere: they are made from the rows that are.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import numba
 import numpy as np
 
 from fhir_export.exporter import FhirExporter
+from trajsim.costs import with_claims
 from trajsim.engine.compile import compile_modules
 from trajsim.engine.options import PerformanceOptions, SimulationOptions
 from trajsim.engine.program import Program
@@ -158,6 +160,9 @@ def writers() -> dict[str, Write | None]:
         del place, number
         return sum(len(data) for data in exporter.ndjson_bytes(records).values())
 
+    def claimed(records: Records, place: Path, number: int) -> int:
+        return counted(with_claims(records, seed=SEED), place, number)
+
     return {
         "no output": None,
         "Records": lambda records, place, number: 0,  # noqa: ARG005
@@ -165,18 +170,21 @@ def writers() -> dict[str, Write | None]:
         "CSV": _csv,
         "NDJSON counted and dropped": counted,
         "NDJSON to disk": ndjson,
+        "NDJSON with claims, counted": claimed,
         "bundles to disk": bundles,
     }
 
 
-def rates(bench: Bench) -> None:
-    """Patients per CPU second, by output."""
+def rates(bench: Bench, only: str) -> None:
+    """Patients per CPU second, by output whose name has a text."""
     n = len(bench.cohort)
     print(
         f"\nrates: {n:,} whole lives, {len(bench.program.file_keys)} modules, {bench.years:.1f} years each, one thread"
     )
     print(f"{'output':28} {'per CPU s':>10} {'per user s':>10} {'per s':>8} {'rows':>8} {'bytes each':>11}")
     for name, write in writers().items():
+        if only not in name:
+            continue
         place = Path(tempfile.mkdtemp(prefix="trajsim-bench-"))
         try:
             bench.run(bench.cohort.rows(0, min(n, SHARD)), write, place)  # machine code and templates
@@ -305,6 +313,7 @@ def main() -> None:
     parser.add_argument("--modules-dir", type=Path)
     parser.add_argument("-n", type=int, default=2_000, help="patients")
     parser.add_argument("--large", action="store_true", help="memory with 100,000 patients as well")
+    parser.add_argument("--only", default="", help="rates of outputs whose name has this text")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     given = parser.parse_args()
     folder = modules_folder(given.modules_dir)
@@ -315,7 +324,7 @@ def main() -> None:
     print(machine())
     bench = Bench(folder, given.n)
     if "rates" in parts:
-        rates(bench)
+        rates(bench, given.only)
     if "threads" in parts:
         threads(bench)
     if "memory" in parts:
