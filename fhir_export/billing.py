@@ -75,9 +75,10 @@ def _plan_procedures(shard: Shard) -> None:
     """A row for each line that bills a procedure."""
     columns, lines = shard.columns("claim_lines"), shard.sections[LINES]
     tables = columns.text("item_table")
-    targets = shard.find(lines, columns.keys("item_key"), "procedures")
-    is_procedure = np.array([name == "procedures" for name in tables.values])[tables.indices] & (targets != NONE)
-    rows = np.flatnonzero(is_procedure)
+    is_procedure = np.array([name == "procedures" for name in tables.values], np.bool_)[tables.indices]
+    item_keys = np.where(is_procedure, columns.keys("item_key"), np.uint64(0))  # nothing is slower than a key not found
+    targets = shard.find(lines, item_keys, "procedures")
+    rows = np.flatnonzero(targets != NONE)
     keys = columns.keys("row_key")[rows] ^ np.uint64(_PROCEDURE_XOR)
     shard.add(PROCEDURES, None, CHILD_WIDTH, columns.keys("patient_id")[rows], keys)
     claim = shard.lookups["claim of line"][rows]
