@@ -7,7 +7,7 @@ Without a part all run. The modules are Synthea's stock modules where a folder i
 CPU seconds are user plus system seconds of all threads of the process, start-up and compilation subtracted; years
 lived, rows and bytes stand beside every rate, because a rate means nothing without them. `--large` adds 100,000
 patients to the memory curve; `--only` keeps the rates of outputs whose name has a text, for example `--only claims`.
-Piecewise NDJSON is dropped as it leaves the writer: what an endlessly fast disk would see. Rows of claims are not counted.
+Piecewise NDJSON is dropped as it leaves the writer. Rows of claims are not counted.
 """
 
 import argparse
