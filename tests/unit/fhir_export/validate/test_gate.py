@@ -9,7 +9,9 @@ import pytest
 from fhir_export.validate import Gate, GateOptions
 from fhir_export.validate.outcome import operation_outcome
 from tests.unit.fhir_export.validate.resources import (
+    CATEGORY,
     LOINC,
+    UCUM,
     US_CORE,
     Resource,
     all_resources,
@@ -146,6 +148,42 @@ def test_must_supports_are_counted_by_profile(folder: Path) -> None:
         "Condition.verificationStatus",
     ]  # fmt: skip
     assert "us-core-goal" in report["mustSupport"]["neverClaimed"]
+
+
+def missing_of(place: Path, us_core: str, *resources: Resource) -> set[str]:
+    """The must-supports of the only profile that some resources claim, of which they have none."""
+    place.write_text("".join(json.dumps(resource) + "\n" for resource in resources))
+    _, report = run(place, us_core=us_core)
+    (found,) = report["mustSupport"]["profiles"]
+    return set(found["missing"])
+
+
+@pytest.mark.parametrize("us_core", ["6.1.0", "7.0.0", "8.0.0"])
+def test_a_must_support_on_the_type_of_a_value_is_seen(tmp_path: Path, us_core: str) -> None:
+    weight = lab() | {"meta": {"profile": [US_CORE + "us-core-body-weight"]}}
+    weight |= {"valueQuantity": {"value": 70, "unit": "kg", "system": UCUM, "code": "kg"}}
+    weight |= {"category": [{"coding": [{"system": CATEGORY, "code": "vital-signs"}]}]}
+    weight |= {"code": {"coding": [{"system": LOINC, "code": "29463-7"}]}}
+    assert not [
+        path for path in missing_of(tmp_path / "one.ndjson", us_core, weight) if path.startswith("Observation.value")
+    ]
+
+
+def test_a_must_support_on_the_extension_of_a_primitive_is_seen(tmp_path: Path) -> None:
+    answers = {
+        "resourceType": "QuestionnaireResponse",
+        "id": "q1",
+        "meta": {"profile": [US_CORE + "us-core-questionnaireresponse"]},
+        "questionnaire": "http://loinc.org/q/93025-5",
+        "status": "completed",
+        "subject": {"reference": "Patient/p1"},
+        "authored": "2019-03-01T10:00:00Z",
+    }
+    display = {"url": "http://hl7.org/fhir/StructureDefinition/display", "valueString": "PRAPARE"}
+    shown = answers | {"_questionnaire": {"extension": [display]}}
+    path = "QuestionnaireResponse.questionnaire.extension:questionnaireDisplay"
+    assert path in missing_of(tmp_path / "without.ndjson", "6.1.0", answers)
+    assert path not in missing_of(tmp_path / "with.ndjson", "6.1.0", shown)
 
 
 def test_a_dangling_reference_is_an_error_of_its_resource(folder: Path) -> None:
