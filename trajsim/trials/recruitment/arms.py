@@ -67,6 +67,7 @@ def allocate(world: World, draws: Draws, patient: Ints, day: Ints) -> Ints:
     block, place, size = _blocks(spec, draws, ids, stratum, rank)
     slots = np.arange(max(spec.block_sizes))
     used, inverse = np.unique(np.stack([stratum, block]), axis=1, return_inverse=True)
+    inverse = inverse.reshape(-1)  # NumPy 2.0 gives it a second axis
     shape = (used.shape[1], len(slots))
     named = np.broadcast_to(used[1][:, None] * 4096 + slots, shape).ravel()
     keys = draws.uniforms(purpose.BLOCK, np.repeat(ids[used[0]], len(slots)), item=named).reshape(shape)
