@@ -163,7 +163,8 @@ def fit_times(
     """Fits families of survival times and chooses among them, or averages them.
 
     Families with more parameters than a fifth of the events are left out: with few events nothing but an exponential
-    can be told, and with none its hazard has the posterior that the time without event allows.
+    can be told, and with none its hazard has the posterior that the time without event allows. A Weibull whose
+    likelihood rises without end (all events on the last day of follow-up) is left out as well.
 
     Args:
         times: Follow-up of each subject; positive.
@@ -191,21 +192,27 @@ def fit_times(
     n_events = int(np.count_nonzero(events))
     sizes = {"exponential": 1, "weibull": 2, "piecewise": n_pieces}
     possible = [each for each in families if sizes[each] == 1 or n_events >= _EVENTS_A_PARAMETER * sizes[each]]
-    fits = [_fit(family, times, events, n_pieces) for family in possible or ["exponential"]]
+    found = [_fit(family, times, events, n_pieces) for family in possible or ["exponential"]]
+    fits = [fit for fit in found if fit is not None] or [_fit_pieces(times, events, ())]
     fits.sort(key=lambda fit: fit.bic if rule == "bic" else fit.aic)
     raw = [math.exp(-(fit.aic - fits[0].aic) / 2.0) if rule == "average" else 0.0 for fit in fits]
     weights = [each / sum(raw) for each in raw] if rule == "average" else [1.0] + [0.0] * (len(fits) - 1)
     return TimeModel(fits=tuple(fits), weights=tuple(weights), rule=rule)
 
 
-def _fit(family: str, times: Floats, events: Flags, n_pieces: int) -> TimeFit:
-    """One family at its maximum."""
+def _fit(family: str, times: Floats, events: Flags, n_pieces: int) -> TimeFit | None:
+    """One family at its maximum; none where it has no maximum."""
     if family == "weibull":
         return _fit_weibull(times, events)
     cuts: tuple[float, ...] = ()
     if family == "piecewise":
         inner = np.quantile(times[events], [piece / n_pieces for piece in range(1, n_pieces)])
         cuts = tuple(float(cut) for cut in np.unique(inner) if cut < times.max())
+    return _fit_pieces(times, events, cuts)
+
+
+def _fit_pieces(times: Floats, events: Flags, cuts: tuple[float, ...]) -> TimeFit:
+    """Constant hazards between cuts."""
     edges = np.array([0.0, *cuts, np.inf])
     exposures = np.array([np.sum(np.clip(times, a, b) - a) for a, b in itertools.pairwise(edges)])
     counts = np.histogram(times[events], bins=np.where(np.isinf(edges), times.max() + 1.0, edges))[0].astype(np.float64)
@@ -222,8 +229,8 @@ def _fit(family: str, times: Floats, events: Flags, n_pieces: int) -> TimeFit:
     )
 
 
-def _fit_weibull(times: Floats, events: Flags) -> TimeFit:
-    """Cumulative hazard a (t / unit)^k: the profile likelihood of k has one root."""
+def _fit_weibull(times: Floats, events: Flags) -> TimeFit | None:
+    """Cumulative hazard a (t / unit)^k: the slope of the profile likelihood of k has one root, or none."""
     unit = float(times.max())
     logs = np.log(times / unit)
     n = int(np.count_nonzero(events))
@@ -233,7 +240,9 @@ def _fit_weibull(times: Floats, events: Flags) -> TimeFit:
         weights = np.exp(math.exp(log_k) * logs)
         return float(np.sum(weights * logs) / np.sum(weights)) - math.exp(-log_k) - mean_log
 
-    log_k = float(optimize.brentq(slope, -4.0, 4.0)) if slope(-4.0) * slope(4.0) < 0.0 else 0.0
+    if slope(-4.0) * slope(4.0) >= 0.0:
+        return None
+    log_k = float(optimize.brentq(slope, -4.0, 4.0))
     k = math.exp(log_k)
     power = np.exp(k * logs)
     log_a = math.log(n / float(power.sum()))

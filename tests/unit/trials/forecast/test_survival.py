@@ -108,3 +108,13 @@ def test_impossible_data_are_refused() -> None:
         fit_times(np.array([0.0]), np.array([True]))
     with pytest.raises(ConfigError, match="families"):
         fit_times(np.array([1.0]), np.array([True]), families=[])
+
+
+@pytest.mark.parametrize("n_censored", [0, 29])
+def test_events_on_the_last_day_alone_leave_out_the_weibull(n_censored: int) -> None:
+    times = np.concatenate([np.full(12, 30.0), np.arange(1.0, n_censored + 1.0)])
+    events = np.arange(times.size) < 12
+    model = fit_times(times, events, rule="average")
+    assert {fit.family for fit in model.fits} == {"exponential"}
+    assert model.best.estimates == pytest.approx([12 / times.sum()])
+    assert [fit.family for fit in fit_times(times, events, families=["weibull"]).fits] == ["exponential"]
