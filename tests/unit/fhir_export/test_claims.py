@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from fhir_export import FhirExporter, Layout
 from trajsim.costs import with_claims
 from trajsim.errors import SchemaError
 from trajsim.records.table import Records
+from trajsim.records.window import keep_years
 
 Json = dict[str, Any]
 MakeRecords = Callable[..., Records]
@@ -139,21 +141,46 @@ def test_a_payer_whose_coverage_is_not_there_is_named(insured: Records) -> None:
     assert {each["insurance"][0]["coverage"]["display"] for each in found["Claim"]} == {"Payer"}
 
 
-def test_references_of_a_bundle_and_its_pieces_resolve(insured: Records, tmp_path: Any) -> None:  # noqa: ANN401
-    exporter = FhirExporter(seed=7, layout=Layout(bundle="put", bundle_size=40))
-    exporter.write_bundles(insured, tmp_path)
+def references(resource: Json) -> set[str]:
+    return {part.split('"')[0] for part in orjson.dumps(resource).decode().split('"reference":"')[1:]}
+
+
+@pytest.mark.parametrize(("bundle", "size"), [("put", 40), ("put", 0), ("transaction", 40), ("transaction", 0)])
+def test_references_of_a_bundle_and_its_pieces_resolve(
+    insured: Records, tmp_path: Path, bundle: str, size: int
+) -> None:
+    FhirExporter(seed=7, layout=Layout(bundle=bundle, bundle_size=size)).write_bundles(insured, tmp_path)
     paths = sorted(tmp_path.glob("*.json"))
-    assert len(paths) > 1
+    assert (len(paths) > 1) == (size > 0)
     kinds = set()
     for path in paths:
         entries = orjson.loads(path.read_bytes())["entry"]
-        ids = {f"{entry['resource']['resourceType']}/{entry['resource']['id']}" for entry in entries}
-        kinds |= {entry["resource"]["resourceType"] for entry in entries}
-        for entry in entries:
-            text = orjson.dumps(entry["resource"]).decode()
-            found = {part.split('"')[0] for part in text.split('"reference":"')[1:]}
-            assert found <= ids
+        resources = [entry["resource"] for entry in entries]
+        known = {f"{each['resourceType']}/{each['id']}" for each in resources} | {each["fullUrl"] for each in entries}
+        kinds |= {each["resourceType"] for each in resources}
+        for each in resources:
+            assert references(each) <= known
     assert set(MODELS) <= kinds
+
+
+@pytest.mark.parametrize("is_insurance_older", [False, True])
+def test_references_of_the_last_years_resolve(
+    make_records: MakeRecords, make_rows: MakeRows, *, is_insurance_older: bool
+) -> None:
+    """The window begins within a visit: what was done before it goes, and in one case the insurance that paid."""
+    stop = dt.datetime(2010, 1, 2, 10, 3, tzinfo=dt.UTC) if is_insurance_older else COVERAGE["stop"]
+    records = make_records(**make_rows(1) | {"coverages": [COVERAGE | {"stop": stop}]})
+    cutoff = dt.datetime(2010, 1, 2, 10, 6, tzinfo=dt.UTC)
+    end_us = int((cutoff + dt.timedelta(days=365)).timestamp()) * 1_000_000
+    found = written(keep_years(with_claims(records, seed=7), 1, end_us=end_us))
+    known = {f"{kind}/{each['id']}" for kind, resources in found.items() for each in resources}
+    for resources in found.values():
+        for each in resources:
+            assert references(each) <= known
+    assert found["Claim"]
+    assert ("ExplanationOfBenefit" in found) != is_insurance_older
+    named = {"display": "Payer"}
+    assert all((each["insurance"][0]["coverage"] == named) == is_insurance_older for each in found["Claim"])
 
 
 def test_claims_do_not_depend_on_the_shard(make_records: MakeRecords) -> None:
