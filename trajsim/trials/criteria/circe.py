@@ -9,10 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from trajsim.trials.criteria.circe_events import EventReader
 from trajsim.trials.criteria.circe_values import Values
+from trajsim.trials.criteria.documents import NotReadableError, parse_json
 from trajsim.trials.criteria.findings import Finding, require_no_errors, sort_findings
 from trajsim.trials.criteria.form import (
     CodeSet,
@@ -86,9 +85,9 @@ def parse_circe(data: bytes, *, file: str = "") -> tuple[Definition | None, list
     """
     values = Values(file=file)
     try:
-        document = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        values.error("CRT101", "$", f"not JSON: {error}")
+        document = parse_json(data)
+    except NotReadableError as error:
+        values.error("CRT101", "$", str(error))
         return None, values.findings
     if not isinstance(document, dict):
         values.error("CRT101", "$", f"expected a cohort expression, got {type(document).__name__}")

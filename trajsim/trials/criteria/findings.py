@@ -49,7 +49,8 @@ RULES: Mapping[str, str] = {
     "CRT506": "all events kept and no exit set",
     "CRT507": "entry by a drug that the exit does not follow",
     "CRT601": "a code that no record holds",
-    "CRT602": "a test that these records cannot answer",
+    "CRT602": "a test that these data cannot answer",
+    "CRT603": "descendants asked for without a hierarchy",
 }
 """Every rule id and what it stands for."""
 
