@@ -19,7 +19,6 @@ from trajsim.records import Records
 from trajsim.trials.draws import Performance
 from trajsim.trials.fields import Faults, Fields
 from trajsim.trials.recruitment.eligibility import Eligibility, Remembered
-from trajsim.trials.recruitment.people import NEVER
 from trajsim.trials.recruitment.result import RecruitmentResult
 from trajsim.trials.recruitment.run import simulate_recruitment
 from trajsim.trials.recruitment.world import World, build_world
@@ -143,7 +142,7 @@ class Comparison:
         name: The scenario.
         result: Its replicates.
         enrolled: Randomized by the planned end of the trial as it is.
-        days_to_target: Days to the target, those not reached counted to the horizon.
+        days_to_target: Days to the target, counted to the earlier of both horizons at most.
         probability: Whether the target is reached by the planned end of the trial as it is.
         cost: Total cost.
         cost_per_randomized: Cost over randomized.
@@ -323,22 +322,18 @@ def changed_specs(
 def _compared(name: str, base: RecruitmentResult, other: RecruitmentResult) -> Comparison:
     planned = base.spec.n_planned_days - 1
     days, other_days = base.target_day(), other.target_day()
+    end = min(base.spec.n_days, other.spec.n_days)
     with np.errstate(invalid="ignore"):
         per_randomized = other.cost_per_randomized() - base.cost_per_randomized()
     return Comparison(
         name=name,
         result=other,
         enrolled=Difference.of((other.enrolled_by(planned) - base.enrolled_by(planned)).astype(np.float64)),
-        days_to_target=Difference.of(_restricted(other_days, other) - _restricted(days, base)),
+        days_to_target=Difference.of(np.minimum(other_days, end) - np.minimum(days, end).astype(np.float64)),
         probability=Difference.of((other_days <= planned).astype(np.float64) - (days <= planned)),
         cost=Difference.of(other.cost - base.cost),
         cost_per_randomized=Difference.of(per_randomized),
     )
-
-
-def _restricted(days: NDArray[np.int64], result: RecruitmentResult) -> Floats:
-    """Days to the target, those that do not come counted to the horizon."""
-    return np.where(days >= NEVER, result.spec.n_days, days).astype(np.float64)
 
 
 def _mapping(part: Fields, key: str) -> Mapping[str, object]:
