@@ -9,12 +9,14 @@ import dataclasses
 import datetime as dt
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tests.unit.trials.design.published import DESIGN
+from tests.unit.trials.forecast.running import draw_whole_trial
 from trajsim.trials.design import (
     BorrowingTrial,
     Commensurate,
@@ -35,6 +37,7 @@ from trajsim.trials.design import (
 )
 from trajsim.trials.design.borrowing import Rule
 from trajsim.trials.draws import Performance
+from trajsim.trials.forecast import ReforecastOptions, reforecast
 from trajsim.trials.funnel import Funnel, PortfolioOptions, simulate_portfolio
 from trajsim.trials.rates import (
     AccrualPlan,
@@ -286,6 +289,22 @@ class TestBorrowing:
                 assert abs(row.inflation) < 3 * row.error
         gains = {row.rule: row.power for row in rows if row.drift == 0.0}
         assert min(power for rule, power in gains.items() if rule != "no borrowing") > gains["no borrowing"]
+
+
+def test_the_bands_of_forecasts_hold_the_day_as_often_as_they_say(tmp_path: Path) -> None:
+    """Forty trials, forecast at half time from their logs and held beside the days that came."""
+    held: dict[float, list[bool]] = {0.5: [], 0.8: [], 0.95: []}
+    for seed in range(40):
+        trial = draw_whole_trial(tmp_path, seed=seed)
+        options = ReforecastOptions(replicates=300, seed=seed)
+        ahead = reforecast(trial.log, trial.spec, as_of=trial.as_of, options=options).forecast
+        for milestone, day in ((ahead.subjects, trial.last_subject), (ahead.events, trial.last_event)):
+            assert milestone is not None
+            for level, (low, high) in milestone.bands.items():
+                held[level].append((low or dt.date.max) <= day <= (high or dt.date.max))
+    for level, hits in held.items():
+        # The dates of one trial depend on each other, so the error is that of 40 bands, not of 80.
+        assert_share(float(np.mean(hits)), level, 40)
 
 
 class TestPortfolio:
