@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 import typer.main
+import yaml
 
 from tests.meta.repository import ROOT, code_blocks
-from trajsim.cli.app import app
+from trajsim.cli.app import app, main
 from trajsim.gmf.check import check_modules
 
 GUIDES = sorted((ROOT / "docs").rglob("*.md"))
@@ -54,3 +55,24 @@ def test_nothing_is_wrong_with_the_module_of_the_guide(tmp_path: Path) -> None:
     (tmp_path / "modules/sprained_ankle.json").write_text(json.dumps(json.loads(block)))
     findings = check_modules(tmp_path / "modules")
     assert [finding.render() for finding in findings if finding.severity != "info"] == []
+
+
+def test_the_trial_of_the_guide_recruits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    page = ROOT / "docs/guides/recruiting.md"
+    (rescue,) = code_blocks(page, "yaml")
+    Path("rescue.yaml").write_text(rescue)
+    days = ["2022-03-15", "2022-05-02", "2022-07-19"]
+    rows = [f"{n},Boston,{day}" for n, day in enumerate(days)]
+    Path("log.csv").write_text("\n".join(["subject,site,randomised", *rows]) + "\n")
+    for line in [line for block in code_blocks(page, "sh") for line in block.splitlines()]:
+        is_run = "--init" not in line
+        small = ["-n", "400", "--threads", "1"] if is_run else []
+        small += ["--replicates", "5"] if is_run and "--feasibility" not in line else []
+        assert main([*shlex.split(line)[1:], *small]) == 0, line
+    said = capsys.readouterr().out
+    for scenario in yaml.safe_load(rescue)["scenarios"]:
+        assert scenario["name"] in said
+    assert "From the log up to 2022-12-31: 3 randomized" in said

@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 import trajsim
-from trajsim.cli import check, export, generate, graph, load, parity, trace, validate, warmup
+from trajsim.cli import check, export, generate, graph, load, parity, recruit, trace, validate, warmup
 from trajsim.cli.console import complain, say
 from trajsim.cli.later import refuse_later
 from trajsim.cli.os_faults import error_from_os
@@ -39,6 +39,7 @@ app.command("graph")(graph.graph)
 app.command("trace")(trace.trace)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)
+app.command("recruit")(recruit.recruit)
 app.command("validate")(validate.validate)
 app.command("load")(load.load)
 app.command("warmup")(warmup.warmup)

@@ -15,7 +15,6 @@ VERBS: Mapping[str, str] = {
     "fit": "training, with or without differential privacy",
     "ingest": "real visits to event sequences",
     "lint-data": "checks of anyone's data",
-    "recruit": "trial scenarios",
     "score": "a model on any visits",
 }
 

@@ -29,7 +29,7 @@ disease: [entry event]               # who has the disease, to compare the enrol
 recruitment:
   start: 2022-01-01                  # first day on which a site may open
   planned_end: 2023-06-30            # last day of recruitment by plan
-  # horizon: 2025-06-29              # last day that is simulated; default: two years after the plan
+  horizon: 2025-06-29                # last day that is simulated; default: two years after the plan
   target: 100                        # to be randomized
   # stops_at_target: true
   # resample: poisson                # the records are a sample of the population; fixed: they are the population
