@@ -1,6 +1,6 @@
 """What a reader or the linter says about criteria: rule, severity, place, sentence, cure.
 
-Findings are values; all of them are returned. Every rule id has a line in `RULES` and in ``docs/rules/criteria.md``.
+Findings are values; all of them are returned. Every rule id has a line in `RULES`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
