@@ -30,6 +30,7 @@ _VITAL_SIGNS: Mapping[str, str] = {
     "9279-1": "resprate",
     "8867-4": "heartrate",
     "2708-6": "oxygensat",
+    "59408-5": "oxygensat",
     "8310-5": "bodytemp",
     "8302-2": "bodyheight",
     "9843-4": "headcircum",
@@ -39,7 +40,6 @@ _VITAL_SIGNS: Mapping[str, str] = {
 }
 # What LOINC calls a document (SCALE_TYP = DOC) the tables do not know; an Observation of these profiles is none.
 _NO_DOCUMENTS = frozenset(_VITAL_SIGNS) | {
-    "59408-5",
     "8480-6",
     "8462-4",
     "59576-9",
