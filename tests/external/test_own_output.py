@@ -57,8 +57,9 @@ def test_a_run_of_the_first_version_keeps_the_rules_of_the_next(later: dict[str,
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("version", VERSIONS)
-def test_hapi_accepts_a_sample(later: dict[str, Path], shared: Path, tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("engine", ["hapi", "official"])
+def test_java_accepts_a_sample(later: dict[str, Path], shared: Path, tmp_path: Path, engine: str, version: str) -> None:
     options = ("--sample", "20", "--entries")
-    report = judge(shared, "hapi", version, [later[version]], tmp_path / "report.json", *options)
+    report = judge(shared, engine, version, [later[version]], tmp_path / "report.json", *options)
     assert [m["example"] for m in report["messages"] if m["severity"] in ("error", "fatal")] == []
     assert not report["references"]["danglingByPath"]
