@@ -60,7 +60,7 @@ def _data_files(directory: Path) -> dict[str, str]:
     """Names of the NDJSON files with their types; a type comes after those that it mostly refers to."""
     filled = [path.name for path in directory.iterdir() if path.stat().st_size]
     matches = [match for name in filled if (match := _FILE.fullmatch(name))]
-    matches.sort(key=lambda match: (_ORDER.index(match["type"]) if match["type"] in _ORDER else -1, match[0]))
+    matches.sort(key=lambda match: (_ORDER.index(match["type"]) if match["type"] in _ORDER else len(_ORDER), match[0]))
     return {match[0]: match["type"] for match in matches}
 
 

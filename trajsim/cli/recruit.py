@@ -16,6 +16,7 @@ DEFAULT_PATIENTS = 5_000
 DEFAULT_REPLICATES = 500
 RECORDS = "records"
 PAGE, TWIN, CANDIDATES = "recruitment.html", "recruitment.json", "candidates.csv"
+FHIR = "fhir-ndjson"
 
 
 def recruit(
@@ -72,6 +73,9 @@ def recruit(
         Path | None,
         typer.Option("--out", help=f"Folder for {PAGE}, {TWIN} and {CANDIDATES}.", show_default=False),
     ] = None,
+    fhir: Annotated[
+        bool, typer.Option("--fhir", help=f"Write the first replicate as FHIR R4 too, below --out: {FHIR}/.")
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write the results as JSON.", show_default=False)
     ] = None,
@@ -90,6 +94,7 @@ def recruit(
     given = {
         "SPEC": spec, "--records": records, "--modules-dir": modules_dir, "-n": n_patients, "--scenario": scenario,
         "--accrual-log": accrual_log, "--as-of": as_of, "--hierarchy": hierarchy, "--out": out, "--json": json_file,
+        "--fhir": fhir or None,
     }  # fmt: skip
     if init is not None:
         _write_template(init, [name for name, value in given.items() if value is not None])
@@ -114,6 +119,7 @@ def recruit(
             hierarchy=hierarchy,
             is_feasibility=feasibility,
             out=out,
+            fhir=fhir,
             json_file=json_file,
             threads=threads or os.cpu_count() or 1,
             quiet=quiet,
@@ -155,7 +161,10 @@ def _require_sensible(
     if (given["--accrual-log"] is None) != (given["--as-of"] is None):
         msg = "--accrual-log and --as-of belong together: the log, and the last day that it covers"
         raise ConfigError(msg)
-    for other in ("--scenario", "--accrual-log"):
+    if given["--fhir"] is not None and given["--out"] is None:
+        msg = f"--fhir writes {FHIR}/ below --out, which is missing"
+        raise ConfigError(msg)
+    for other in ("--scenario", "--accrual-log", "--fhir"):
         if is_feasibility and given[other] is not None:
             msg = f"--feasibility simulates no recruitment, so {other} does not go with it"
             raise ConfigError(msg)
@@ -183,7 +192,7 @@ def _require_writable(out: object, json_file: object) -> None:
         msg = f"--out {str(out)!r} is a file: expected a folder"
         raise ConfigError(msg)
     try:
-        others = sorted({path.name for path in out.iterdir()} - {RECORDS, PAGE, TWIN, CANDIDATES})
+        others = sorted({path.name for path in out.iterdir()} - {RECORDS, PAGE, TWIN, CANDIDATES, FHIR})
     except OSError as error:
         raise error_from_os(error) from error
     if others:

@@ -14,7 +14,7 @@ from pyarrow import csv as arrow_csv
 
 from trajsim.cli import life_options as life
 from trajsim.cli.console import count, say
-from trajsim.cli.recruit import CANDIDATES, PAGE, RECORDS, TWIN
+from trajsim.cli.recruit import CANDIDATES, FHIR, PAGE, RECORDS, TWIN
 from trajsim.cli.recruit_inputs import Inputs, TrialInputs, read_inputs
 from trajsim.cli.recruit_tables import show_feasibility, show_recruitment
 from trajsim.cli.request import RunRequest
@@ -55,6 +55,7 @@ class RecruitRequest:
         hierarchy: File of codes below codes.
         is_feasibility: Whether to stop before recruitment.
         out: Folder to write.
+        fhir: Whether the first replicate is written as FHIR too.
         json_file: File to write.
         threads: Threads that may compute at once.
         quiet: Whether only errors are shown.
@@ -72,9 +73,25 @@ class RecruitRequest:
     hierarchy: Path | None
     is_feasibility: bool
     out: Path | None
+    fhir: bool
     json_file: Path | None
     threads: int
     quiet: bool
+
+
+@dataclass(frozen=True)
+class _People:
+    """Whom the trial meets.
+
+    Attributes:
+        records: Their records.
+        digest: What tells these apart: the record of the run that made them, if there is one.
+        seed: Seed of that run, else of this one: ids of FHIR are made of it.
+    """
+
+    records: Records
+    digest: str | None
+    seed: int
 
 
 def work(request: RecruitRequest) -> None:
@@ -93,11 +110,14 @@ def work(request: RecruitRequest) -> None:
         as_of=request.as_of,
         hierarchy=request.hierarchy,
     )
+    if request.fhir and request.out is not None:
+        from trajsim.cli.recruit_fhir import require_replaceable  # loads the room of FHIR
+
+        require_replaceable(request.out / FHIR)
     with _people(request) as folder:
-        records = _read(folder)
-        digest = _digest_of(folder)
-    _note_time(inputs, records, quiet=request.quiet)
-    trial = inputs.on(records, seed=request.seed)
+        people = _read(folder, request)
+    _note_time(inputs, people.records, quiet=request.quiet)
+    trial = inputs.on(people.records, seed=request.seed)
     for finding in trial.remarks:
         say(f"note: {finding}", quiet=request.quiet)
     judged = judge(trial.world, trial.review)
@@ -109,14 +129,14 @@ def work(request: RecruitRequest) -> None:
         if not request.quiet:
             show_feasibility(inputs.spec, assessment, moves)
         return
-    _recruit(request, inputs, trial, digest, assessment, moves)
+    _recruit(request, inputs, trial, people, assessment, moves)
 
 
 def _recruit(
     request: RecruitRequest,
     inputs: Inputs,
     trial: TrialInputs,
-    digest: str | None,
+    people: _People,
     assessment: Assessment,
     moves: tuple[Relaxation, ...],
 ) -> None:
@@ -137,7 +157,7 @@ def _recruit(
         )
     contents = page.PageContents(
         result=result,
-        provenance=_provenance(request, inputs, digest),
+        provenance=_provenance(request, inputs, people.digest),
         scenarios=scenarios,
         bridge=_bridge(result),
         feasibility=_paper(assessment, moves),
@@ -147,11 +167,16 @@ def _recruit(
     _write_json(request, twin)
     if request.out is not None:
         page.write_page(request.out / PAGE, contents)
-        _write_candidates(request.out / CANDIDATES, candidates(trial.world, seed=request.seed))
+        table = candidates(trial.world, seed=request.seed)
+        _write_candidates(request.out / CANDIDATES, table)
+        if request.fhir:
+            _write_fhir(request.out / FHIR, request, inputs, trial, people, table)
     if not request.quiet:
         show_recruitment(inputs.spec, twin, scenarios, ahead)
         if request.out is not None:
             say(f"the whole answer: {request.out / PAGE}; every candidate: {request.out / CANDIDATES}")
+            if request.fhir:
+                say(f"the first replicate as FHIR: {request.out / FHIR}")
 
 
 @contextmanager
@@ -195,17 +220,14 @@ def _life(request: RecruitRequest) -> life.LifeOptions:
     )
 
 
-def _read(folder: Path) -> Records:
+def _read(folder: Path, request: RecruitRequest) -> _People:
     parquet = folder / "parquet"
-    return concat(list(read_parquet_shards(parquet if parquet.is_dir() else folder)))
-
-
-def _digest_of(folder: Path) -> str | None:
-    """What tells Records apart: the record of the run that made them, if there is one."""
+    records = concat(list(read_parquet_shards(parquet if parquet.is_dir() else folder)))
     for place in (folder, folder.absolute().parent):
         if (place / MANIFEST).is_file():
-            return digest_value(msgspec.to_builtins(read_manifest(place / MANIFEST).run))
-    return None
+            made = read_manifest(place / MANIFEST).run
+            return _People(records, digest_value(msgspec.to_builtins(made)), made.seed)
+    return _People(records, None, request.seed)
 
 
 def _note_time(inputs: Inputs, records: Records, *, quiet: bool) -> None:
@@ -276,3 +298,21 @@ def _write_candidates(path: Path, table: pa.Table) -> None:
     schema = pa.schema([pa.field(field.name, texts.get(field.name, field.type)) for field in table.schema])
     with whole_file(path) as temporary:
         arrow_csv.write_csv(table.cast(schema), temporary, arrow_csv.WriteOptions(quoting_style="needed"))
+
+
+def _write_fhir(
+    folder: Path, request: RecruitRequest, inputs: Inputs, trial: TrialInputs, people: _People, table: pa.Table
+) -> None:
+    """The answer key as FHIR."""
+    from trajsim.cli.recruit_fhir import write_trial
+
+    write_trial(
+        folder,
+        trial.world,
+        inputs.definition,
+        table,
+        people.records,
+        spec_digest=digest_of(inputs.document),
+        seed=request.seed,
+        ids_seed=people.seed,
+    )

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 import yaml
 
+from fhir_export import FhirExporter
+from fhir_export.study import SubjectStatus
+from fhir_export.validate import Gate, GateOptions
 from tests.unit.trials.recruitment.builders import instants, people, table
 from trajsim.cli.app import main
-from trajsim.cli.recruit import CANDIDATES, PAGE, TWIN
-from trajsim.records.parquet import write_parquet
+from trajsim.cli.recruit import CANDIDATES, FHIR, PAGE, RECORDS, TWIN
+from trajsim.cli.recruit_fhir import endings_of
+from trajsim.records.parquet import read_parquet_shards, write_parquet
+from trajsim.records.table import concat
+from trajsim.trials.recruitment.reasons import Reasons
 
 N = 60
 
@@ -209,6 +215,8 @@ def test_faults_of_scenarios_on_the_records(tmp_path: Path, records: Path, capsy
         (["here.yaml", "--as-of", "2020-01-01"], "belong together"),
         (["here.yaml", "--accrual-log", "here.yaml", "--as-of", "soon"], "must be a date"),
         (["here.yaml", "--feasibility", "--scenario", "here.yaml"], "does not go with it"),
+        (["here.yaml", "--feasibility", "--fhir", "--out", "new"], "so --fhir does not go with it"),
+        (["here.yaml", "--fhir"], "below --out, which is missing"),
         (["here.yaml", "--records", "nowhere"], "is no folder"),
         (["here.yaml", "--seed", "-1"], "--seed must lie"),
         (["here.yaml", "--out", "."], "holds something else"),
@@ -233,13 +241,64 @@ def test_the_template_runs_on_simulated_patients(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["recruit", "--init", "trial.yaml"]) == 0
-    small = ["--replicates", "5", "-n", "400", "--threads", "1", "--out", "trial"]
+    small = ["--replicates", "5", "-n", "400", "--threads", "1", "--out", "trial", "--fhir"]
     assert main(["recruit", "trial.yaml", *small]) == 0
     assert (tmp_path / "trial/records/parquet").is_dir()
-    first = (tmp_path / "trial" / TWIN).read_bytes()
+    first = _bytes_of(tmp_path / "trial")
     assert main(["recruit", "trial.yaml", *small, "--quiet"]) == 0
-    assert (tmp_path / "trial" / TWIN).read_bytes() == first
+    assert _bytes_of(tmp_path / "trial") == first
+    _require_same_patients(tmp_path / "trial")
     assert "100 people by 2023-06-30" in capsys.readouterr().out
+
+
+def _bytes_of(out: Path) -> dict[str, bytes]:
+    files = [path for path in out.rglob("*") if path.is_file() and RECORDS not in path.parts]
+    return {path.relative_to(out).as_posix(): path.read_bytes() for path in files}
+
+
+def _require_same_patients(out: Path) -> None:
+    """The patients of the trial are those of the export of its records: the same resources, the same ids."""
+    lines = (out / FHIR / "Patient-00000.ndjson").read_bytes().splitlines()
+    assert lines
+    records = concat(list(read_parquet_shards(out / RECORDS / "parquet")))
+    exporter = FhirExporter(seed=0)
+    ids = {exporter.patient_resource_id(int(patient)): int(patient) for patient in records.patient_ids}
+    for line in lines:
+        alone = records.patient(ids[json.loads(line)["id"]])
+        assert exporter.ndjson_bytes(alone)["Patient"].splitlines() == [line]
+
+
+def test_the_first_replicate_as_fhir_is_the_answer_key(
+    tmp_path: Path, records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert _recruit(tmp_path, records, "--out", str(out), "--fhir") == 0
+    assert str(out / FHIR) in capsys.readouterr().err
+    with (out / CANDIDATES).open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if not row["reason"].startswith(("chart", "declined", "not re"))]
+    made = {path.name.partition("-")[0]: path.read_text().splitlines() for path in (out / FHIR).glob("*-00001.ndjson")}
+    subjects = [json.loads(line) for line in made["ResearchSubject"]]
+    assert len(rows) == len(made["Consent"]) == len(subjects)
+    assert len(made["Encounter"]) == sum(row["screening_date"] != "" for row in rows)
+    assert Counter(each.get("assignedArm", "") for each in subjects) == Counter(row["arm"] for row in rows)
+    (group,) = map(json.loads, made["Group"])
+    assert [each["valueCodeableConcept"]["text"] for each in group["characteristic"]] == [
+        "condition: disease", "adult", "controlled",
+    ]  # fmt: skip
+    gate = Gate(GateOptions(packages=None))
+    report = gate.run([out / FHIR])
+    assert gate.is_clean, report
+    (out / FHIR / "ResearchStudy-00001.ndjson").unlink()
+    assert _recruit(tmp_path, records, "--out", str(out), "--fhir") == 2
+    assert "holds something else" in capsys.readouterr().err
+
+
+def test_every_reason_to_leave_has_a_place_in_fhir() -> None:
+    every = Reasons.of(("entry event",), ("eGFR",))
+    endings = endings_of(every)
+    assert set(endings) == set(every.names)
+    assert {endings[name] for name in every.names[every.screening]} == {SubjectStatus.INELIGIBLE}
+    assert endings["chart: entry event"] is None
 
 
 def test_an_extension_changes_nothing_before_it(tmp_path: Path, records: Path) -> None:

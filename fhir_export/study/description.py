@@ -1,11 +1,24 @@
-"""What of a trial becomes FHIR, apart from its subjects."""
+"""What of a trial becomes FHIR, apart from its people."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from trajsim.errors import ConfigError
-from trajsim.trials.spec import TrialSpec
+
+
+class SubjectStatus(StrEnum):
+    """Where somebody who agreed to take part ended; values are codes of R4's research-subject-status."""
+
+    INELIGIBLE = "ineligible"
+    """The screening visit excluded them."""
+    NOT_REGISTERED = "not-registered"
+    """They were never randomized, and neither they nor what was measured is the reason."""
+    OFF_STUDY = "off-study"
+    """They were randomized, and their follow-up is over, whatever ended it."""
+    WITHDRAWN = "withdrawn"
+    """They were eligible and withdrew before they were randomized."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +49,8 @@ class Study:
         sites: Their names.
         arms: Names and what is done in each; the first is the control.
         criteria: Who may take part.
+        endings: Every reason for which candidates leave, with where that leaves them; None for those who leave before
+            they agree to take part.
     """
 
     key: str
@@ -46,6 +61,7 @@ class Study:
     sites: tuple[str, ...]
     arms: tuple[tuple[str, str], ...]
     criteria: tuple[Criterion, ...]
+    endings: Mapping[str, SubjectStatus | None]
 
     def __post_init__(self) -> None:
         """Refuses what could not be told apart, or lies about time."""
@@ -58,7 +74,7 @@ class Study:
             twice = sorted({name for name in names if names.count(name) > 1})
             faults += [f"the {what} {name!r} stands twice" for name in twice]
             if "" in names or any(name != name.strip() for name in names):
-                faults.append(f"a {what} has an empty name, or one with space around it")
+                faults.append(f"the name of each {what} must be there, without space around it")
         if not self.key or not self.title:
             faults.append("a study needs a key and a title")
         if self.end < self.start:
@@ -66,33 +82,3 @@ class Study:
         if faults:
             msg = "\n".join(faults)
             raise ConfigError(msg)
-
-
-def study_of(
-    spec: TrialSpec, criteria: Sequence[Criterion], *, spec_digest: str, seed: int, replicate: int, end: dt.date
-) -> Study:
-    """The study that one replicate of a simulated trial is.
-
-    Args:
-        spec: The trial.
-        criteria: Its criteria in words; those that are waived are left out.
-        spec_digest: sha256 of the spec (`trajsim.trials.page.contents.digest_of`).
-        seed: Seed of the run.
-        replicate: Which replicate.
-        end: Day on which its follow-up ended.
-    """
-    arms = tuple(
-        (arm.name, f"{arm.ratio} in the allocation, hazard ratio {arm.hazard_ratio:g} against no treatment")
-        for arm in spec.arms
-    )
-    said = f"Simulated, no real person takes part: replicate {replicate} of the run with seed {seed}."
-    return Study(
-        key=f"{spec_digest}/{seed}/{replicate}",
-        title=spec.title,
-        description=f"{said} Target {spec.target} randomized by {spec.planned_end.isoformat()}.",
-        start=spec.start,
-        end=end,
-        sites=tuple(site.name for site in spec.sites),
-        arms=arms,
-        criteria=tuple(each for each in criteria if each.name not in spec.waived),
-    )
