@@ -28,6 +28,7 @@ import numba
 import numpy as np
 
 from fhir_export.exporter import FhirExporter
+from fhir_export.layout import Layout
 from fhir_export.ndjson import lines
 from trajsim.costs import with_claims
 from trajsim.engine.compile import compile_modules
@@ -147,6 +148,7 @@ def _csv(records: Records, place: Path, number: int) -> int:
 def writers() -> dict[str, Write | None]:
     """What is done with the Records of a shard."""
     exporter = FhirExporter(seed=SEED)
+    packed = FhirExporter(seed=SEED, layout=Layout(compress="gzip"))
 
     def ndjson(records: Records, place: Path, number: int) -> int:
         exporter.write_ndjson(records, place, shard=number)
@@ -169,6 +171,13 @@ def writers() -> dict[str, Write | None]:
     def claimed(records: Records, place: Path, number: int) -> int:
         return piecewise(with_claims(records, seed=SEED), place, number)
 
+    def claimed_to_disk(records: Records, place: Path, number: int) -> int:
+        return ndjson(with_claims(records, seed=SEED), place, number)
+
+    def compressed(records: Records, place: Path, number: int) -> int:
+        packed.write_ndjson(records, place, shard=number)
+        return 0
+
     return {
         "no output": None,
         "Records": lambda records, place, number: 0,  # noqa: ARG005
@@ -176,6 +185,8 @@ def writers() -> dict[str, Write | None]:
         "CSV": _csv,
         "NDJSON counted and dropped": counted,
         "NDJSON to disk": ndjson,
+        "NDJSON to disk, claims": claimed_to_disk,
+        "NDJSON to disk, gzip": compressed,
         "NDJSON piecewise": piecewise,
         "NDJSON piecewise, claims": claimed,
         "bundles to disk": bundles,
