@@ -252,7 +252,7 @@ def threads(bench: Bench) -> None:
 def memory(folder: Path, sizes: list[int]) -> None:
     """Peak memory of a process of its own for every size and output."""
     print("\npeak memory of the process, MiB")
-    outputs = ("no output", "Parquet", "NDJSON counted and dropped")
+    outputs = ("no output", "Parquet", "NDJSON piecewise")
     print(f"{'patients':>10} " + " ".join(f"{name:>28}" for name in outputs))
     for n in sizes:
         cells = []
