@@ -2,7 +2,7 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ from fhir_export.study import TRIAL, Criterion, Study, SubjectStatus, write_stud
 from trajsim.cli.os_faults import error_from_os
 from trajsim.errors import ConfigError
 from trajsim.records import Records
+from trajsim.trials.criteria.english import describe_entry, describe_group
 from trajsim.trials.criteria.form import Definition
 from trajsim.trials.recruitment import reasons
 from trajsim.trials.recruitment.chart_review import ADDITIONAL, ENTRY, names_of
@@ -135,14 +136,19 @@ def _last_day(candidates: pa.Table) -> dt.date | None:
 
 
 def _in_words(definition: Definition) -> tuple[Criterion, ...]:
-    """Criteria by the names under which people leave; in the words of whoever wrote them."""
-    sets = {each.name: each.wording for each in definition.code_sets}
-    entry = [
-        f"{event.domain.replace('_', ' ')}: {sets.get(event.codes, event.codes) if event.codes else 'any'}"
-        for event in definition.entry.any_of
-    ]
-    said = {ENTRY: " or ".join(entry), ADDITIONAL: "what the entry event must come with"}
-    rules = [rule.description or rule.name for rule in definition.rules]
+    """Criteria by the names under which people leave, and what each asks, whoever named it."""
+    said = {ENTRY: _one_text(describe_entry(definition))}
+    if definition.additional is not None:
+        said[ADDITIONAL] = _one_text(describe_group(definition.additional, definition))
+    rules = [rule.description or _one_text(describe_group(rule.group, definition)) for rule in definition.rules]
     names = names_of(definition)
     texts = [said[name] for name in names[: len(names) - len(rules)]] + rules
     return tuple(Criterion(name=name, text=text or name) for name, text in zip(names, texts, strict=True))
+
+
+def _one_text(lines: Sequence[str]) -> str:
+    """Lines in one, for a field that has no lines: what follows a heading stands behind its colon."""
+    text = ""
+    for line in lines:
+        text += f"{' ' if text.endswith(':') else '; ' if text else ''}{line.strip()}"
+    return text

@@ -283,7 +283,9 @@ def test_the_first_replicate_as_fhir_is_the_answer_key(
     assert Counter(each.get("assignedArm", "") for each in subjects) == Counter(row["arm"] for row in rows)
     (group,) = map(json.loads, made["Group"])
     assert [each["valueCodeableConcept"]["text"] for each in group["characteristic"]] == [
-        "condition: disease", "adult", "controlled",
+        "a condition of disease",
+        "patient with age at the event at least 18 years",
+        "at least 1 measurement of the value with value at most 9",
     ]  # fmt: skip
     gate = Gate(GateOptions(packages=None))
     report = gate.run([out / FHIR])

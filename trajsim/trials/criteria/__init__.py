@@ -1,6 +1,7 @@
 """Who is eligible: one typed form of criteria, read from files, checked, told in prose, evaluated on data in bulk."""
 
 from trajsim.trials.criteria.circe import import_circe, parse_circe, read_circe
+from trajsim.trials.criteria.english import describe
 from trajsim.trials.criteria.evaluate import evaluate
 from trajsim.trials.criteria.findings import CriteriaError, Finding
 from trajsim.trials.criteria.form import Definition
@@ -15,6 +16,7 @@ __all__ = [
     "Finding",
     "OmopSource",
     "Reading",
+    "describe",
     "evaluate",
     "import_circe",
     "join_evaluations",
