@@ -114,8 +114,10 @@ class RecordColumns:
             self._index = self._build_index()
         present, edges, order = self._index
         hits = np.flatnonzero(is_among(present, keys))
-        parts = [order[edges[slot] : edges[slot + 1]] for slot in hits.tolist()]
-        return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+        is_wanted = np.zeros(len(self), bool)
+        for slot in hits.tolist():
+            is_wanted[order[edges[slot] : edges[slot + 1]]] = True
+        return np.flatnonzero(is_wanted)
 
     def _build_index(self) -> tuple[Keys, NDArray[np.int64], Rows]:
         """Codes that occur, where each one's rows begin, and the rows by code."""

@@ -126,6 +126,28 @@ def period_index(person: NDArray[np.int64], start: Days, end: Days, *, n_people:
     return Periods(person=person, start=start[order], end=end[order], first=first)
 
 
+def order_of(first: NDArray[np.int64], *keys: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The stable order by keys, the first above all.
+
+    Most rows lie in order already, by person above all: then only those persons are sorted whose rows do not.
+    """
+    rises = first[1:] > first[:-1]
+    ties = first[1:] == first[:-1]
+    if not bool(np.all(rises | ties)):
+        return np.lexsort((*keys[::-1], first))
+    for key in keys:
+        rises |= ties & (key[1:] > key[:-1])
+        ties &= key[1:] == key[:-1]
+    order = np.arange(len(first))
+    disorder = first[1:][~(rises | ties)]
+    if len(disorder):
+        is_mixed = np.zeros(int(first[-1]) + 1, bool)  # persons are numbered from 0
+        is_mixed[disorder] = True
+        rows = np.flatnonzero(is_mixed[first])
+        order[rows] = rows[np.lexsort((*(key[rows] for key in keys[::-1]), first[rows]))]
+    return order
+
+
 def sorted_events(
     person: NDArray[np.int64],
     record: NDArray[np.int64],
@@ -135,7 +157,7 @@ def sorted_events(
     load: Callable[[str, NDArray[np.int64]], NDArray[Any]],
 ) -> EventTable:
     """An event table in its order; `load` is given the rows in the order in which they stand in the data."""
-    order = np.lexsort((record, start, person))
+    order = order_of(person, start, record)
     return EventTable(
         person=person[order],
         record=record[order],

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys
 from trajsim.trials.criteria.events import Events, count_column
 from trajsim.trials.criteria.form import CountedCriterion, Window
+from trajsim.trials.criteria.source import order_of
 
 _SPAN = np.int64(1) << 22
 _HALF = np.int64(1) << 21
@@ -75,7 +76,7 @@ class _Rows:
     @staticmethod
     def sorted(person: NDArray[np.int64], start: Days, end: Days, visit: Keys) -> "tuple[_Rows, NDArray[np.int64]]":
         """Puts rows in order (a shift may have moved them) and says where they stood."""
-        order = np.lexsort((start, person))
+        order = order_of(person, start)
         return _Rows(person=person[order], start=start[order], end=end[order], visit=visit[order]), order
 
 
