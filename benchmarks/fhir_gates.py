@@ -104,7 +104,8 @@ def find_special(shards: Iterator[Records], n_first: int) -> tuple[Records, dict
         }
         n_rows = frames["encounters"].groupby("patient_id").size()
         for name, find in SPECIAL.items():
-            found = sorted(find(frames), key=lambda patient: (n_rows.get(patient, 0), patient))
+            taken = {int(patient.patient_ids[0]) for patient in special.values()}
+            found = sorted(find(frames) - taken, key=lambda patient: (n_rows.get(patient, 0), patient))
             if found and name not in special:
                 special[name] = records.patient(found[0])
     return concat(first), special
@@ -176,7 +177,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         FhirExporter(seed=chosen.seed, layout=Layout(), us_core=version).write_ndjson(records, place, shard=0)
         report = Gate(GateOptions(us_core=version)).run([place])
         is_clean &= show(f"{version} trajsim validate, all of {title}", report, n_judged_in(report))
-        sample = ("--sample", str(chosen.sample)) if records is first else ()
+        sample = ("--sample", str(chosen.sample if records is first else 0))
         for engine in chosen.engines if chosen.judge is not None else []:
             report = judge(chosen.judge, engine, version, place, place.with_suffix(f".{engine}.json"), *sample)
             is_clean &= show(f"{version} {engine}, {title}", report, n_judged_in(report))
