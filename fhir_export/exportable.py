@@ -22,30 +22,32 @@ _SHOWN = 20
 _LISTS = ("more_codes", "reactions", "activities")
 
 
-def require_exportable(records: Records) -> None:
+def require_exportable(records: Records, columns: Callable[[str], Columns]) -> None:
     """Refuses Records that no valid FHIR can be made of.
 
     Args:
         records: Any Records.
+        columns: The columns of a table of them; what is decoded here need not be decoded again.
 
     Raises:
         ExportError: A code without a code system that is known, a unit that UCUM does not know, or a number that is
             none; all of them, each with table, row, patient and the state that wrote it.
     """
-    faults = list(_faults(records))
+    faults = list(_faults(records, columns))
     if faults:
         raise _error(faults)
 
 
-def not_exportable(records: Records, found: str) -> ExportError:
+def not_exportable(records: Records, columns: Callable[[str], Columns], found: str) -> ExportError:
     """The error for Records that break their own rules, with all that is wrong with them.
 
     Args:
         records: Any Records.
+        columns: The columns of a table of them.
         found: What showed it.
     """
     broken = [problem.render() for problem in check_records(records) if problem.invariant != "finite"]
-    return _error([*(broken or [found]), *_faults(records)])
+    return _error([*(broken or [found]), *_faults(records, columns)])
 
 
 def _error(faults: list[str]) -> ExportError:
@@ -56,11 +58,10 @@ def _error(faults: list[str]) -> ExportError:
     return ExportError(msg, hint="mend the rows, or the states of the modules that wrote them")
 
 
-def _faults(records: Records) -> Iterator[str]:
+def _faults(records: Records, columns: Callable[[str], Columns]) -> Iterator[str]:
     for table in TABLES:
-        columns = Columns(records[table])
-        if columns.n_rows:
-            yield from _faults_of(table, records[table], columns)
+        if columns(table).n_rows:
+            yield from _faults_of(table, records[table], columns(table))
 
 
 def _faults_of(table: str, rows: pa.Table, columns: Columns) -> Iterator[str]:

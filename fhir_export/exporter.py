@@ -6,7 +6,6 @@ from pathlib import Path
 
 from fhir_export.bulk_data import write_set_files
 from fhir_export.bundle import bundles, write_bundles
-from fhir_export.exportable import require_exportable
 from fhir_export.ids import resource_id
 from fhir_export.layout import Layout
 from fhir_export.ndjson import drop_repeated, lines, write_ndjson
@@ -57,7 +56,6 @@ class FhirExporter:
         return pen
 
     def _shard(self, records: Records) -> Shard:
-        require_exportable(records)
         return Shard(records, KINDS, seed=self._seed, templates=self._templates, texts=self._texts)
 
     def write_bundles(self, records: Records, directory: Path) -> ExportReport:

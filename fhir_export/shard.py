@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fhir_export import writer
 from fhir_export.columns import Columns, Encoded, combined
-from fhir_export.exportable import not_exportable
+from fhir_export.exportable import not_exportable, require_exportable
 from fhir_export.ids import PATIENT_KEY, SHARED_PATIENT, id_key
 from fhir_export.templates import Family, Templates, Texts
 from fhir_export.us_states import offset_minutes
@@ -97,6 +97,7 @@ class Shard:
         self._children: list[Integers] = []
         self._n_children = 0
         self._n_rows = 0
+        require_exportable(records, self.columns)
         self.patient_ids = self.columns("patients").keys("patient_id")
         states = self.columns("patients").text("state")
         self.offsets = np.array([offset_minutes(state) for state in states.values], np.int64)[states.indices]
@@ -235,7 +236,7 @@ class Shard:
             row = int(lost[0])
             patient = self.patient_ids[section.patient[row]]
             msg = f"{section.name} row {row}: {column} {keys[row]} names no row of {target!r} of patient {patient}"
-            raise not_exportable(self.records, msg)
+            raise not_exportable(self.records, self.columns, msg)
         self._known[section.name, column, target] = rows
         return rows
 
