@@ -47,8 +47,8 @@ class Relaxation:
     criterion: str
     change: str
     n_gained: int
-    event_rate: float | None
-    event_rate_now: float | None
+    event_rate: float | None = None
+    event_rate_now: float | None = None
 
     def to_json(self) -> dict[str, object]:
         """Plain values."""

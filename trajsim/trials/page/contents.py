@@ -7,29 +7,11 @@ from typing import Any
 
 from trajsim.errors import ConfigError
 from trajsim.provenance import digest_value
+from trajsim.trials.feasibility import GroupCounts, Relaxation
 from trajsim.trials.forecast.reforecast import Reforecast
 from trajsim.trials.recruitment.bridge import Bridge
 from trajsim.trials.recruitment.result import RecruitmentResult
 from trajsim.trials.recruitment.scenarios import Scenarios
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """What the records of one group of people say to one criterion.
-
-    Attributes:
-        by: What divides people: sex, age, race or site.
-        level: The group.
-        n_true: It is met.
-        n_false: It is not.
-        n_unknown: The records do not say.
-    """
-
-    by: str
-    level: str
-    n_true: int
-    n_false: int
-    n_unknown: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +32,7 @@ class Attrition:
     n_failing: int
     n_failing_alone: int
     n_unknown: int = 0
-    groups: tuple[Group, ...] = ()
+    groups: tuple[GroupCounts, ...] = ()
 
     def __post_init__(self) -> None:
         """Finds counts that contradict each other."""
@@ -66,25 +48,6 @@ class Attrition:
     def n_failing_with_others(self) -> int:
         """People whom another criterion denies too: the overlap."""
         return self.n_failing - self.n_failing_alone
-
-
-@dataclass(frozen=True, kw_only=True)
-class Relaxation:
-    """What moving one criterion would buy.
-
-    Attributes:
-        criterion: Its name.
-        change: The change in words.
-        n_gained: People who would be eligible beside those who are.
-        event_rate: Endpoints a person-year among the eligible after the change; None if not known.
-        event_rate_now: The same before it.
-    """
-
-    criterion: str
-    change: str
-    n_gained: float
-    event_rate: float | None = None
-    event_rate_now: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +97,7 @@ class Feasibility:
                         n_failing=each["n_failing"],
                         n_failing_alone=each["n_failing_alone"],
                         n_unknown=each["n_unknown"],
-                        groups=tuple(Group(**group) for group in each.get("groups", ())),
+                        groups=tuple(GroupCounts(**group) for group in each.get("groups", ())),
                     )
                     for each in assessment["criteria"]
                 ),
