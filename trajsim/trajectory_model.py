@@ -4,6 +4,10 @@ A state machine says which events are possible; a model says how soon they come 
 stops a patient who stands before such a question, gathers thousands of them, and asks once. A model answers with
 *parameters*; the engine draws, from the patient's own stream, so that the answer of a model never moves another draw.
 
+A patient's history, for a model, is a series of *steps*: the moment at which the patient enters the model's domain,
+every bound event, and every visit that the model itself times. Between steps the model may be asked again (a year has
+gone by, a measurement is wanted, an event has just come); such a question is no step.
+
 `trajsim.learn` implements this protocol, `trajsim.engine` calls it, and neither imports the other.
 """
 
@@ -13,6 +17,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+VISIT = "visit"
+INPUTS = ("age_years", "is_male", "bmi")
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Questions:
@@ -20,22 +27,28 @@ class Questions:
 
     Attributes:
         patient_id: [n] Who waits.
-        time_us: [n] Simulated instant of the question; microseconds since 1970-01-01 UTC.
+        time_us: [n] Simulated instant of the question; microseconds since 1970-01-01 UTC. int64.
         memory: [n, width] What the model returned for the patient the last time; `TrajectoryModel.start` at first.
             float32.
-        inputs: [n, n_inputs] Values of `TrajectoryModel.inputs` as they stand now, float32; NaN where never observed.
-        is_visit: [n] Whether a visit or event changed the inputs. A refresh without a visit moves the clock only: the
-            memory must come back unchanged.
+        inputs: [n, n_inputs] Values of `TrajectoryModel.inputs` as they stand now, float32; NaN where unknown.
+        is_step: [n] Whether this is a step of the patient's history. Otherwise the clock has moved and nothing else:
+            the memory must come back unchanged.
         legal: [n, n_events] Events that the patient's state machine can reach from where it stands. A model need not
             look at it: the engine selects with it (never multiplies), so an illegal event has probability exactly zero.
+        now: [n, n_events] Events that happen at this very instant.
+        measured: [n, n_values] Values that were measured at this very instant.
+        values: [n, n_values] Their published values, in the units of `LearnedValue`; NaN where not measured. float32.
     """
 
     patient_id: NDArray[np.uint64]
     time_us: NDArray[np.int64]
     memory: NDArray[np.float32]
     inputs: NDArray[np.float32]
-    is_visit: NDArray[np.bool_]
+    is_step: NDArray[np.bool_]
     legal: NDArray[np.bool_]
+    now: NDArray[np.bool_]
+    measured: NDArray[np.bool_]
+    values: NDArray[np.float32]
 
     def __len__(self) -> int:
         """Number of patients that wait."""
@@ -48,14 +61,25 @@ class Answers:
 
     Attributes:
         memory: [n, width] To be handed back with the patient's next question, float32.
-        log_hazard: [n, n_events] Natural logarithm of the hazard of each event of `TrajectoryModel.events`, per year,
-            constant until the next question; minus infinity for never. float32.
-        value_mean: [n, n_values] Mean of each measurement of `TrajectoryModel.values`, on its scale. float32.
-        value_scale: [n, n_values] Its standard deviation, positive. float32.
+        log_hazard: [n, n_events, n_pieces] Natural logarithm of the hazard of each event of `TrajectoryModel.events`,
+            per year of 365.25 days, constant within each piece of time from the question on; minus infinity for never.
+            float32. The last piece lasts until the next question.
+        co_probability: [n, n_events] Probability that an event comes at this very instant too, given that the events
+            of `Questions.now` do. float32.
+        panel_probability: [n, 2 ** n_values] Probability that a visit now measures exactly this set of values (bit v of
+            the index stands for value v); sums to 1, the empty set has 0. [n, 1] for a model without values. float32.
+        value_weight: [n, n_values, n_components] Weights of a normal mixture of each measurement now, given
+            `Questions.now`; they sum to 1. float32.
+        value_mean: [n, n_values, n_components] Means, on the scale of `LearnedValue`. float32.
+        value_scale: [n, n_values, n_components] Standard deviations, positive. float32. A flag (`LearnedValue.is_flag`)
+            has its probability of 1 in `value_mean[..., 0]`.
     """
 
     memory: NDArray[np.float32]
     log_hazard: NDArray[np.float32]
+    co_probability: NDArray[np.float32]
+    panel_probability: NDArray[np.float32]
+    value_weight: NDArray[np.float32]
     value_mean: NDArray[np.float32]
     value_scale: NDArray[np.float32]
 
@@ -67,15 +91,21 @@ class LearnedValue:
     Attributes:
         name: What a module binds to, for example ``hdl``.
         unit: UCUM unit of `low`, `high` and `resolution`.
-        is_log: Whether mean and scale are those of the natural logarithm.
-        low: Lowest value that a living patient can have; the distribution is truncated here.
-        high: Highest value.
-        resolution: Step of the device; drawn values are rounded to it.
+        is_flag: Whether it is only seen or not: 0 or 1.
+        is_log: Whether `centre` and `spread` are those of the natural logarithm.
+        centre: Value that is 0 on the model's scale.
+        spread: What is 1 on it. A draw z becomes centre + spread z, or centre exp(spread z).
+        low: Lowest value that a living patient can have; draws are raised to it.
+        high: Highest value; draws are lowered to it.
+        resolution: Step of the device; drawn values are rounded to it, half up.
     """
 
     name: str
     unit: str
+    is_flag: bool
     is_log: bool
+    centre: float
+    spread: float
     low: float
     high: float
     resolution: float
@@ -87,7 +117,7 @@ class TrajectoryModel(Protocol):
 
     Guarantees:
         An implementation is a pure function of its checkpoint and of `Questions`: the answer for a row depends on that
-        row alone, neither on the other rows nor on their number.
+        row alone, neither on the other rows nor on their number. It may be called from any thread, one at a time.
     """
 
     @property
@@ -96,7 +126,7 @@ class TrajectoryModel(Protocol):
 
     @property
     def events(self) -> tuple[str, ...]:
-        """Names of the events it times, in the order of `Answers.log_hazard`."""
+        """Names of the events it times, in the order of `Answers.log_hazard`; `VISIT`, if it times visits, is last."""
 
     @property
     def values(self) -> tuple[LearnedValue, ...]:
@@ -104,7 +134,15 @@ class TrajectoryModel(Protocol):
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of what it wants to know, in the order of `Questions.inputs`."""
+        """Names of what it wants to know, in the order of `Questions.inputs`; a subset of `INPUTS`."""
+
+    @property
+    def piece_days(self) -> tuple[float, ...]:
+        """Beginnings of the pieces of `Answers.log_hazard`, in days since the question; the first is 0."""
+
+    @property
+    def refresh_days(self) -> float:
+        """A patient is asked about again after so many days without a step; at most 366."""
 
     @property
     def min_age_years(self) -> float:
