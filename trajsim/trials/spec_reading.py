@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from trajsim.documents import Faults, Fields, read_document
 from trajsim.errors import DataFileError
-from trajsim.trials.fields import Faults, Fields, read_document
 from trajsim.trials.spec import (
     CATCHMENTS,
     ENDPOINT_TABLES,

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from trajsim.documents import parse_document
 from trajsim.errors import ConfigError, DataFileError
-from trajsim.trials.fields import parse_document
 from trajsim.trials.spec import Rate
 from trajsim.trials.spec_reading import read_spec, spec_from
 from trajsim.trials.spec_template import TEMPLATE

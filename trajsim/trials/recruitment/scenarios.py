@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.documents import Faults, Fields
 from trajsim.errors import ConfigError, TrajsimError
 from trajsim.records import Records
 from trajsim.trials.draws import Performance
-from trajsim.trials.fields import Faults, Fields
 from trajsim.trials.recruitment.eligibility import Eligibility, Remembered
 from trajsim.trials.recruitment.result import RecruitmentResult
 from trajsim.trials.recruitment.run import simulate_recruitment

@@ -107,7 +107,7 @@ def test_faults_of_form() -> None:
 def test_a_scenario_leaves_the_document_as_it_was() -> None:
     before = orjson.dumps(TRIAL)
     scenario = Scenario(name="x", put={"sites[0].cap": 1}, add={"sites": [{"name": "C"}]}, drop={"sites": ["B"]})
-    from trajsim.trials.fields import Faults
+    from trajsim.documents import Faults
 
     changed = scenario.apply(TRIAL, Faults("t"), "$")
     assert orjson.dumps(TRIAL) == before
