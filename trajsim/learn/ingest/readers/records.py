@@ -1,0 +1,157 @@
+"""Our own Records: lives that were simulated, or data that were read into the same tables."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trajsim.learn.ingest.readers.collected import Collected, Faults, days_of, named_systems
+from trajsim.learn.ingest.readers.finished import finished
+from trajsim.learn.ingest.rows import ClinicalRows
+from trajsim.records.ids import PATIENT_ROW_KEY, uuid_bytes, uuid_text
+from trajsim.records.parquet import read_parquet_shards
+from trajsim.records.table import Records, text_parts
+
+EVENT_TABLES = ("conditions", "procedures", "medications", "immunizations", "allergies", "careplans", "devices")
+"""Tables whose rows are events: what began on a day."""
+
+
+def read_records(folder: Path) -> ClinicalRows:
+    """Reads a folder of Records as `trajsim generate --format parquet` writes it.
+
+    Args:
+        folder: The folder ``parquet`` of a run, or the run's folder. With the manifest of the run, patients have the id
+            that CSV and FHIR give them; without it, their number.
+
+    Returns:
+        The rows.
+
+    Raises:
+        DataFileError: The folder is not there, or a file cannot be read.
+    """
+    tables = folder if (folder / "patients").is_dir() else folder / "parquet"
+    faults = Faults(str(folder))
+    collected = Collected()
+    seed = seed_of_run(tables.parent)
+    seen: dict[str, int] = {}
+    for number, records in enumerate(read_parquet_shards(tables)):
+        ids = _public_ids(records, seed)
+        for row, name in enumerate(ids.to_pylist()):
+            if seen.setdefault(name, number) != number:
+                place = f"patients/part-{number:08d}.parquet"
+                faults.add(place, row + 1, f"patient {name} stands in shard {seen[name]} too: a patient is never split")
+        _gather(collected, records, ids)
+    return finished(collected, faults)
+
+
+def rows_of_records(records: Records, *, seed: int | None = None) -> ClinicalRows:
+    """The coded rows of Records.
+
+    Args:
+        records: The patients, simulated or real.
+        seed: Seed of the run that simulated them: patients then have the id that CSV and FHIR give them. Without it,
+            their id in the data they were read from, or else their number.
+
+    Returns:
+        Conditions, procedures, medications and the like as events, observations as labs; observed from birth to
+        `last_time`.
+    """
+    collected = Collected()
+    _gather(collected, records, _public_ids(records, seed))
+    return finished(collected, Faults("records"))
+
+
+def seed_of_run(run: Path) -> int | None:
+    """The seed in the manifest of a run of ours; none where there is no manifest."""
+    manifest = manifest_of_run(run)
+    seed = manifest.get("seed")
+    return seed if isinstance(seed, int) else None
+
+
+def manifest_of_run(run: Path) -> Mapping[str, object]:
+    """The part ``run`` of the manifest of a run of ours; empty where it is none."""
+    path = run / "manifest.json"
+    try:
+        manifest = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    found = manifest.get("run") if isinstance(manifest, dict) else None
+    return found if isinstance(found, dict) else {}
+
+
+def _public_ids(records: Records, seed: int | None) -> pa.Array:
+    numbers = records.patient_ids
+    if seed is None:
+        made = pa.array(numbers).cast(pa.string())
+    else:
+        made = uuid_text(uuid_bytes(seed, numbers, np.full(len(numbers), PATIENT_ROW_KEY, np.uint64)))
+    return pc.coalesce(records["patients"]["source_id"].combine_chunks(), made.cast(pa.string()))
+
+
+def _gather(collected: Collected, records: Records, ids: pa.Array) -> None:
+    n = records.n_patients
+    patients = records["patients"]
+    collected.add_people(
+        n,
+        {
+            "patient_id": ids,
+            "sex": patients["sex"].cast(pa.string()),
+            "birth_day": days_of(patients["birth_time"]),
+            "first_day": days_of(patients["birth_time"]),
+            "last_day": days_of(patients["last_time"]),
+            "death_day": days_of(patients["death_time"]),
+            "source": "patients",
+            "row": pa.array(np.arange(1, n + 1)),
+        },
+    )
+    order = np.argsort(records.patient_ids, kind="stable")
+    for name in (*EVENT_TABLES, "observations"):
+        _add_rows(collected, name, records, ids, order)
+
+
+def _add_rows(collected: Collected, name: str, records: Records, ids: pa.Array, order: NDArray[np.int64]) -> None:
+    table = records[name]
+    if not table.num_rows:
+        return
+    own = records.ids_of(name)
+    place = order[np.searchsorted(records.patient_ids[order], own)]
+    columns: dict[str, object] = {
+        "patient_id": pa.DictionaryArray.from_arrays(pa.array(place, pa.int32()), ids),
+        "day": days_of(table["time"]),
+        "is_lab": name == "observations",
+        "system": named_systems(_plain(table["system"])),
+        "code": _plain(table["code"]),
+        "source": name,
+        "row": pa.array(np.arange(1, table.num_rows + 1)),
+    }
+    if name == "observations":
+        columns |= {
+            "value": table["numeric_value"],
+            "text": pc.coalesce(_decoded(table["value_code"]), _decoded(table["text_value"])),
+            "unit": _plain(table["unit"]),
+        }
+        is_value = pc.invert(table["is_panel"]).combine_chunks()
+        if not pc.all(is_value).as_py():
+            keep = is_value.to_numpy(zero_copy_only=False)
+            columns = {key: _kept(value, keep) for key, value in columns.items()}
+            collected.add_table(int(keep.sum()), columns)
+            return
+    collected.add_table(table.num_rows, columns)
+
+
+def _kept(value: object, keep: NDArray[np.bool_]) -> object:
+    return value.filter(pa.array(keep)) if isinstance(value, pa.Array | pa.ChunkedArray) else value
+
+
+def _plain(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """A text column in one chunk, whatever its chunks' dictionaries."""
+    indices, nulls, dictionary = text_parts(column)
+    return pa.DictionaryArray.from_arrays(pa.array(indices, pa.int32(), mask=nulls), dictionary, safe=False)
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.Array:
+    return column.cast(pa.string()).combine_chunks()
