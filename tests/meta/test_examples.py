@@ -62,7 +62,7 @@ def test_the_trial_of_the_guide_recruits(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     page = ROOT / "docs/guides/recruiting.md"
-    (rescue,) = code_blocks(page, "yaml")
+    rescue, *_ = code_blocks(page, "yaml")
     Path("rescue.yaml").write_text(rescue)
     days = ["2022-03-15", "2022-05-02", "2022-07-19"]
     rows = [f"{n},Boston,{day}" for n, day in enumerate(days)]

@@ -10,11 +10,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.cli.keep_modules import KEY as KEEP_MODULES
+from trajsim.cli.keep_modules import is_keep_module, with_keep_modules
 from trajsim.errors import DataFileError, TrajsimError
 from trajsim.records import Records
 from trajsim.trials.criteria.circe import import_circe
 from trajsim.trials.criteria.findings import CriteriaError, Finding, errors_of
-from trajsim.trials.criteria.form import Definition
+from trajsim.trials.criteria.form import Definition, Entry, EventCriterion
 from trajsim.trials.criteria.hierarchy import Hierarchy, read_hierarchy
 from trajsim.trials.criteria.read import decode_criteria
 from trajsim.trials.criteria.records_source import RecordsSource
@@ -36,6 +38,8 @@ from trajsim.trials.spec import TrialSpec
 from trajsim.trials.spec_reading import spec_from
 
 _T = TypeVar("_T")
+
+_EVERYBODY = Definition(entry=Entry(any_of=(EventCriterion(domain="observation_period"),)))
 
 
 class ReadyCriteria(Remembered):
@@ -206,11 +210,55 @@ def _criteria_of(document: object, path: Path) -> Definition | None:
 
 
 def _decoded(criteria: Mapping[str, object], file: Path, *, is_inline: bool) -> Definition:
+    """Criteria of a document, and of the keep modules that it names or is."""
+    if is_keep_module(criteria):
+        return with_keep_modules(_EVERYBODY, [file], file=file.name)
+    own = {key: value for key, value in criteria.items() if key != KEEP_MODULES}
+    named = criteria.get(KEEP_MODULES)
+    if named is None or _is_circe(criteria):
+        return _placed(lambda: _without_keep_modules(criteria, file), is_inline=is_inline)
+    faults = _Faults()
+    paths = faults.tried(lambda: _paths_of(named, file, is_inline=is_inline)) or []
+    definition: Definition | None = _EVERYBODY
+    if own:
+        whole = {"entry": {"any_of": [{"domain": "observation_period"}]}} | own
+        definition = faults.tried(lambda: _placed(lambda: _without_keep_modules(whole, file), is_inline=is_inline))
+    base = definition or _EVERYBODY
+    found = faults.tried(lambda: _placed(lambda: with_keep_modules(base, paths, file=file.name), is_inline=is_inline))
+    faults.require_none()
+    assert found is not None  # or there was a fault
+    return found
+
+
+def _is_circe(criteria: Mapping[str, object]) -> bool:
+    return "PrimaryCriteria" in criteria or "ConceptSets" in criteria
+
+
+def _without_keep_modules(criteria: Mapping[str, object], file: Path) -> Definition:
+    if _is_circe(criteria):
+        text = json.dumps(criteria, default=str).encode()
+        return import_circe(text, file=file.name, reading=Reading.SCREENING)
+    return decode_criteria(dict(criteria), file=file.name)
+
+
+def _paths_of(named: object, file: Path, *, is_inline: bool) -> list[Path]:
+    """The files of keep modules, which lie beside the file that names them."""
+    items = named if isinstance(named, list) else [named]
+    where = f"{file.name}: $.{'criteria.' if is_inline else ''}{KEEP_MODULES}"
+    faults = [
+        f"{where}[{place}]: expected the name of a file of its own, got {item!r}"
+        for place, item in enumerate(items)
+        if not isinstance(item, str) or not item or item in items[:place]
+    ]
+    if faults:
+        raise DataFileError("\n".join(faults))
+    return [file.parent / str(item) for item in items]
+
+
+def _placed(read: Callable[[], Definition], *, is_inline: bool) -> Definition:
+    """What a reader gives; the paths of its faults begin at the document that holds the criteria."""
     try:
-        if "PrimaryCriteria" in criteria or "ConceptSets" in criteria:
-            text = json.dumps(criteria, default=str).encode()
-            return import_circe(text, file=file.name, reading=Reading.SCREENING)
-        return decode_criteria(dict(criteria), file=file.name)
+        return read()
     except CriteriaError as error:
         if not is_inline:
             raise

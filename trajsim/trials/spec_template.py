@@ -23,6 +23,7 @@ criteria:
     - name: no stroke so far
       event: {domain: condition, codes: stroke}
       occurrence: none
+  # keep_modules: [keep_diabetes.json]   # keep modules of Synthea, whose criteria stand behind these
 # waived: [no stroke so far]         # criteria that are not applied
 disease: [entry event]               # who has the disease, to compare the enrolled with; default: everybody
 
@@ -63,11 +64,11 @@ funnel:                              # a number, or {low, median, high}: quartil
   # review: 1.0                      # the chart of somebody who comes to a visit is looked at
   # contact: 1.0                     # somebody whose chart passes is reached and invited
   consent: {low: 0.44, median: 0.70, high: 0.96}     # the invited come to be screened (Toerien 2009)
-  # per_decade: -0.10                # log-odds of consent for each decade above 60
-  # female: 0.0                      # log-odds of consent of women
-  # per_10_km: -0.05                 # log-odds of consent for each 10 km to the site
-  # per_visit: -0.02                 # log-odds of consent for each visit a year ...
-  # visits_per_year: 6               # ... that the protocol asks for
+  # per_decade: 0.0                  # log-odds of consent for each decade above 60, as -0.10
+  # female: 0.0                      # log-odds of consent of women, as 0.10
+  # per_10_km: 0.0                   # log-odds of consent for each 10 km to the site, as -0.05
+  # per_visit: 0.0                   # log-odds of consent for each visit a year, as -0.02 ...
+  # visits_per_year: 0               # ... that the protocol asks for, as 6
   eligible: {low: 0.49, median: 0.70, high: 0.88}    # nothing outside the records excludes at screening (Toerien 2009)
   completes: {low: 0.77, median: 0.90, high: 1.00}   # the eligible are randomized (Toerien 2009)
 
