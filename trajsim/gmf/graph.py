@@ -36,6 +36,20 @@ def arrows(module: Module) -> "nx.DiGraph[str]":
     return graph
 
 
+def instant_successors(module: Module, state: str) -> frozenset[str]:
+    """States that can follow a state at the instant at which it is left: through states in which no time passes."""
+    found: set[str] = set()
+    ahead = [target for _, target in targets(module.states[state])]
+    while ahead:
+        name = ahead.pop()
+        if name in found or name not in module.states:
+            continue
+        found.add(name)
+        if not may_block(module.states[name]):
+            ahead += [target for _, target in targets(module.states[name])]
+    return frozenset(found)
+
+
 class Loop(Struct, frozen=True):
     """States that a patient can go round without any time passing; `has_exit` says whether an arrow leads out."""
 

@@ -59,6 +59,7 @@ __all__ = [
     "AllergyEnd",
     "AllergyOnset",
     "AttributeCondition",
+    "Binding",
     "CallSubmodule",
     "CarePlanEnd",
     "CarePlanStart",
@@ -132,6 +133,22 @@ __all__ = [
     "VitalSignCondition",
 ]
 
+# --- bindings ---------------------------------------------------------------------------------------------------------
+
+
+class Binding(Struct, frozen=True, kw_only=True):
+    """What a learned model says of a state: the key ``trajsim``, which GMF itself ignores.
+
+    Attributes:
+        events: Of a Delay: name of an event to the state that follows when it comes; None for the state's own
+            transition (the key ``event``).
+        lab: Of a state that measures or sets a value: name of the measurement.
+    """
+
+    events: Mapping[str, str | None] = {}
+    lab: str | None = None
+
+
 # --- states -----------------------------------------------------------------------------------------------------------
 
 
@@ -141,7 +158,7 @@ class State(Struct, frozen=True, kw_only=True):
     name: str
     transition: Transition | None = None
     remarks: tuple[str, ...] = ()
-    trajsim: Mapping[str, object] | None = None  # the key of DESIGN D4, kept as it stands
+    trajsim: Binding | None = None
 
 
 class Initial(State, frozen=True, kw_only=True):
@@ -335,6 +352,7 @@ class ObservationBody(Struct, frozen=True, kw_only=True):
     expression: str | None = None
     sampled_data: Mapping[str, object] | None = None
     attachment: Mapping[str, object] | None = None
+    trajsim: Binding | None = None  # of a child; that of an Observation stands on the state
 
 
 class Observation(State, frozen=True, kw_only=True):

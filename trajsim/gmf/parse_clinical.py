@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from msgspec import structs
+
 from trajsim.gmf.findings import Severity
 from trajsim.gmf.model import (
     ImagingInstance,
@@ -13,6 +15,7 @@ from trajsim.gmf.model import (
 from trajsim.gmf.model import (
     Severity as ReactionSeverity,
 )
+from trajsim.gmf.parse_bindings import KEY, child_binding
 from trajsim.gmf.parse_values import (
     need_code,
     need_codes,
@@ -31,7 +34,7 @@ _VALUE_KEYS = (
     "range", "exact", "distribution", "attribute", "vital_sign", "value_code", "expression", "sampled_data",
     "attachment",
 )  # fmt: skip
-_BODY_KEYS = frozenset({"type", "codes", "category", "unit", "remarks", *_VALUE_KEYS})
+_BODY_KEYS = frozenset({"type", "codes", "category", "unit", "remarks", KEY, *_VALUE_KEYS})
 _LEVELS = ("severe", "moderate", "mild", "none")
 _REACTION_KEYS = frozenset({"reaction", "possible_severities"})
 _SEVERITY_KEYS = frozenset({"level", "value"})
@@ -137,7 +140,8 @@ def observation_body(reader: Reader) -> ObservationBody:
 def _child(reader: Reader) -> ObservationBody:
     if not reader.node.keys() <= _BODY_KEYS:
         reader.note_unknown_keys(_BODY_KEYS)
-    return observation_body(reader)
+    body = observation_body(reader)
+    return structs.replace(body, trajsim=child_binding(reader)) if KEY in reader.node else body
 
 
 def observation(reader: Reader) -> Fields:

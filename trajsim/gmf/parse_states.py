@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from trajsim.gmf import model
 from trajsim.gmf.findings import Severity, did_you_mean
+from trajsim.gmf.parse_bindings import KEY, state_binding
 from trajsim.gmf.parse_clinical import (
     allergy_onset,
     care_plan_start,
@@ -61,11 +62,10 @@ def parse_state(reader: Reader, name: str) -> model.State:
         transition = model.DirectTransition(target) if target else None
     else:
         transition = parse_transition(reader, is_terminal=kind is model.Terminal)
-    remarks, own_key = _remarks(reader), reader.part("trajsim")
+    remarks, binding = _remarks(reader), state_binding(reader, kind) if KEY in reader.node else None
     if reader.error_count() != before:
         return model.Simple(name=name, transition=transition)
-    trajsim = None if own_key is None else own_key.node
-    return kind(name=name, transition=transition, remarks=remarks, trajsim=trajsim, **fields)
+    return kind(name=name, transition=transition, remarks=remarks, trajsim=binding, **fields)
 
 
 def _remarks(reader: Reader) -> tuple[str, ...]:

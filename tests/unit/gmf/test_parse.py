@@ -265,12 +265,11 @@ def test_first_transition_in_order_of_precedence_counts() -> None:
     assert both == model.DirectTransition("End")
 
 
-def test_integer_codes_become_text_and_own_key_is_kept() -> None:
+def test_integer_codes_become_text() -> None:
     code = {"system": "RxNorm", "code": 860975, "display": "metformin"}
-    state = sound_state("MedicationOrder", codes=[code], trajsim={"event": "drug"}, remarks=["why"])
+    state = sound_state("MedicationOrder", codes=[code], remarks=["why"])
     assert isinstance(state, model.MedicationOrder)
     assert state.codes == (Code("RxNorm", "860975", "metformin"),)
-    assert state.trajsim == {"event": "drug"}
     assert state.remarks == ("why",)
 
 

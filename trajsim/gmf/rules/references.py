@@ -10,7 +10,7 @@ import networkx as nx
 
 from trajsim.gmf import model
 from trajsim.gmf.findings import Finding, did_you_mean
-from trajsim.gmf.graph import call_graph
+from trajsim.gmf.graph import call_graph, instant_successors
 from trajsim.gmf.lifecycle import LIFECYCLE_ATTRIBUTES
 from trajsim.gmf.model import LookupTableTransition, Module, PriorStateCondition, State
 from trajsim.gmf.rules.rule import Subject, error, info, warning
@@ -98,9 +98,18 @@ UNUSED_TABLE = info(
     "Remove it, or name it in a transition.",
 )
 
+NO_BOUND_STATE = error(
+    "GMF214",
+    "an event is bound to a state that cannot follow",
+    "When a learned model lets the event happen, the patient goes from the Delay to that state. It must be one that "
+    "the Delay's own transition leads to, directly or through states in which no time passes.",
+    "Correct the name of the target, or bind the event to a state that the module can reach at that instant.",
+)
+
 RULES = (
     NO_STATE, NO_SUBMODULE, NO_TABLE, WRONG_COLUMNS, BAD_TABLE, NO_PRIOR_STATE, NOTHING_TO_END, NO_TARGET_ENCOUNTER,
     NEVER_CALLED, CALLS_ITSELF, SEVERAL_TABLES, NO_REASON, UNUSED_TABLE,
+    NO_BOUND_STATE,
 )  # fmt: skip
 
 
@@ -108,9 +117,11 @@ Started = dict[str, list[tuple[str, type[State]]]]  # state name to the modules 
 
 
 def reference_errors(modules: Mapping[str, Module]) -> Iterator[Finding]:
-    """Transitions to nowhere, missing submodules, submodules that call themselves."""
+    """Transitions and bindings to nowhere, missing submodules, submodules that call themselves."""
     for module in modules.values():
         yield from _missing_states(module)
+        for state in module.states.values():
+            yield from bound_state_errors(module, state)
         yield from _missing_submodules(module, modules)
     yield from _recursion(modules)
 
@@ -140,6 +151,21 @@ def _missing_states(module: Module) -> Iterator[Finding]:
             if target and target not in module.states:
                 near = did_you_mean(target, module.states)
                 yield NO_STATE.at_state(module, state.name, steps, f"no state {target!r}{near}")
+
+
+def bound_state_errors(module: Module, state: State) -> Iterator[Finding]:
+    """Events of a learned model that lead to a state which the module cannot reach at that instant."""
+    named = {} if state.trajsim is None else {e: t for e, t in state.trajsim.events.items() if t is not None}
+    following = instant_successors(module, state.name) if named else frozenset()
+    for event, target in named.items():
+        steps = ("trajsim", "events", event)
+        if target not in module.states:
+            near = did_you_mean(target, module.states)
+            yield NO_BOUND_STATE.at_state(module, state.name, steps, f"no state {target!r}{near}")
+        elif target not in following:
+            message = f"{target!r} cannot follow {state.name!r} without another wait"
+            hint = "one of " + ", ".join(map(repr, sorted(following)))
+            yield NO_BOUND_STATE.at_state(module, state.name, steps, message, hint)
 
 
 def _missing_submodules(module: Module, modules: Mapping[str, Module]) -> Iterator[Finding]:

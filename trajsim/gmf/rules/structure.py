@@ -114,4 +114,12 @@ RULES = (
         "`if ... then ... else`, Min, Max, Abs, Round, Ln, Exp, and `#{name}` for attributes and vital signs.",
         "Correct the expression, or compute the value with states.",
     ),
+    error(
+        "GMF119",
+        "a binding to a learned model is not understood",
+        "The key `trajsim` binds a Delay to events (`event`, or `events` with a target state for each) and a state "
+        "that measures or sets a value to a measurement (`lab`). Anything else would be ignored in silence.",
+        "Bind a Delay by `event` or `events`; an Observation, a child of a panel or report, a VitalSign or a "
+        "SetAttribute by `lab`.",
+    ),
 )
