@@ -11,13 +11,20 @@ from trajsim.learn.ingest.readers.collected import Collected, Faults
 from trajsim.learn.ingest.rows import NO_DAY, UNKNOWN_PATIENT, ClinicalRows, persons_table, rows_table
 
 
-def finished(collected: Collected, faults: Faults, counts: Mapping[str, int] | None = None) -> ClinicalRows:
+def finished(
+    collected: Collected,
+    faults: Faults,
+    counts: Mapping[str, int] | None = None,
+    *,
+    aliases: Mapping[str, str] | None = None,
+) -> ClinicalRows:
     """The rows, with everything that is wrong with the source.
 
     Args:
         collected: People and rows.
         faults: What is wrong.
         counts: Rules by which the reader left something out.
+        aliases: Other ids by which rows name patients, with the patient's own id.
 
     Returns:
         Rows on the calendar's clock. Where no observation period is given, a patient is observed from the first to the
@@ -25,7 +32,7 @@ def finished(collected: Collected, faults: Faults, counts: Mapping[str, int] | N
     """
     people, rows = collected.all_people(), collected.all_rows()
     ids = people["patient_id"].to_pylist()
-    patient = _positions(ids, rows["patient_id"])
+    patient = _positions(ids, rows["patient_id"], aliases or {})
     day = _days(rows["day"])
     persons = persons_table(
         patient_id=pd.Series(ids, dtype=object),
@@ -94,19 +101,23 @@ def _categorical(column: pa.ChunkedArray | pa.Array) -> pd.Series:
     return pd.Series(pd.Categorical.from_codes(codes, pd.Index(unique)))
 
 
-def _positions(ids: list[str], column: pa.ChunkedArray) -> NDArray[np.int32]:
+def _positions(ids: list[str], column: pa.ChunkedArray, aliases: Mapping[str, str]) -> NDArray[np.int32]:
     place: dict[str, int] = {}
     for position, name in enumerate(ids):
         place.setdefault(name, position)
     codes, names = _parts(column)
-    found = np.array([*(place.get(name, UNKNOWN_PATIENT) for name in names), UNKNOWN_PATIENT], np.int32)
+    found = np.array(
+        [*(place.get(aliases.get(name, name), UNKNOWN_PATIENT) for name in names), UNKNOWN_PATIENT], np.int32
+    )
     return found[codes]
 
 
 def _concepts(systems: pa.ChunkedArray, codes: pa.ChunkedArray) -> tuple[NDArray[np.int32], pd.DataFrame]:
     system, system_names = _parts(systems)
     code, code_names = _parts(codes)
-    pairs, position = np.unique(system * (len(code_names) + 1) + code, return_inverse=True)
+    both = system * (len(code_names) + 1) + code
+    seen = np.bincount(both, minlength=1) > 0
+    pairs, position = np.flatnonzero(seen), (np.cumsum(seen) - 1)[both]
     names = [
         ((system_names[pair // (len(code_names) + 1)] or ""), (code_names[pair % (len(code_names) + 1)] or ""))
         for pair in pairs.tolist()
