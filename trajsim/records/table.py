@@ -63,16 +63,17 @@ def require_schema(name: str, table: pa.Table) -> pa.Table:
 
 
 def _schema_faults(schema: pa.Schema, table: pa.Table) -> Iterator[str]:
-    missing = [name for name in schema.names if name not in table.column_names]
-    unknown = [name for name in table.column_names if name not in schema.names]
+    wanted, given = schema.names, table.column_names  # both are made anew each time they are asked for
+    missing = [name for name in wanted if name not in given]
+    unknown = [name for name in given if name not in wanted]
     if missing:
         yield f"columns missing: {', '.join(missing)}"
     if unknown:
         yield f"unknown columns: {', '.join(unknown)}"
     if missing or unknown:
         return
-    if table.column_names != schema.names:
-        yield f"expected the columns in the order {', '.join(schema.names)}, got {', '.join(table.column_names)}"
+    if given != wanted:
+        yield f"expected the columns in the order {', '.join(wanted)}, got {', '.join(given)}"
         return
     for field, column in zip(schema, table.columns, strict=True):
         if column.type != field.type:

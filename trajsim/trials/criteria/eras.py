@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from trajsim.trials.criteria.days import NO_CODE, NO_DAY
 from trajsim.trials.criteria.exits import Spans, join_spans
-from trajsim.trials.criteria.source import EventTable, sorted_events
+from trajsim.trials.criteria.source import EventTable, Order, sorted_events
 
 PERSISTENCE_DAYS = 30
 
@@ -42,7 +42,7 @@ def build_eras(table: EventTable) -> EventTable:
         "gap_days": (eras.end - eras.start) - days_covered,
     }
 
-    def load(name: str, order: NDArray[np.int64]) -> NDArray[Any]:
+    def load(name: str, order: Order) -> NDArray[Any]:
         return columns.get(name, np.full(len(eras), NO_CODE))[order]
 
     none = np.full(len(eras), NO_CODE)

@@ -3,12 +3,12 @@
 Source: the order of steps follows OHDSI circe-be (commit 9a80aa71), as the conformance cases pin it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.trials.criteria.days import NO_DAY, Days, Keys
+from trajsim.trials.criteria.days import NO_DAY, Days, Keys, Mask
 from trajsim.trials.criteria.events import Events, Scope
 from trajsim.trials.criteria.exits import Spans, clip, exit_days, join_spans
 from trajsim.trials.criteria.field_tests import CodeLookup
@@ -43,6 +43,7 @@ def evaluate(definition: Definition, source: Source, *, reading: Reading = Readi
     sets = {each.name: source.keys_of_set(each) for each in definition.code_sets}
     scope = Scope(source=source, codes=CodeLookup(source, sets), reading=reading)
     index = _entry_events(definition, scope)
+    scope = replace(scope, persons=_persons_of(index, source))
     additional = np.full(len(index), TRUE)
     if definition.additional is not None:
         additional = group_truth(definition.additional, index, scope)
@@ -87,6 +88,13 @@ def _in_periods(events: Events, scope: Scope) -> tuple[NDArray[np.int64], ...]:
     table = certain.table
     columns = (table.person, certain.start, certain.end, table.visit, certain.sort, table.record)
     return (*(column[event] for column in columns), period)
+
+
+def _persons_of(index: IndexEvents, source: Source) -> Mask:
+    """Who has an entry event: nobody else's records matter from here on."""
+    has_entry = np.zeros(len(source.people), bool)
+    has_entry[index.person] = True
+    return has_entry
 
 
 def _first_of_each(person: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, day_number, years_of
+from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, Mask, day_number, years_of
 from trajsim.trials.criteria.field_tests import (
     CodeLookup,
     abnormal_truth,
@@ -47,12 +47,14 @@ class Scope:
         codes: Its codes, resolved.
         reading: Two-valued as Circe, or three-valued as a screener.
         cache: Events by criterion, so that one that stands in several rules is looked up once.
+        persons: Whose events are looked up; None: everybody's.
     """
 
     source: Source
     codes: CodeLookup
     reading: Reading
     cache: "dict[EventCriterion, Events]" = field(default_factory=dict)
+    persons: Mask | None = None
 
     @property
     def is_circe(self) -> bool:
@@ -150,7 +152,7 @@ def has_value_test(criterion: EventCriterion) -> bool:
 def _rows(criterion: EventCriterion, scope: Scope) -> EventTable:
     """Rows of the code sets, and of those the first a person where only that counts."""
     keys = None if criterion.codes is None else scope.codes.of_set(criterion.codes)
-    table = scope.source.events(criterion.domain, keys)
+    table = scope.source.events(criterion.domain, keys, persons=scope.persons)
     if criterion.source_codes is not None:
         sources: Keys = table.column("source_code")
         table = table.take(is_among(sources, scope.codes.of_set(criterion.source_codes)))

@@ -84,7 +84,7 @@ def _fixed(how: FixedExit, start: Days, end: Days, period_end: Days) -> Days:
 
 def _exposure(how: ExposureExit, person: NDArray[np.int64], start: Days, scope: Scope) -> Days:
     """End of the continuous exposure that holds each start; none where no exposure does."""
-    table = scope.source.events("drug", None)
+    table = scope.source.events("drug", None, persons=scope.persons)
     keys = scope.codes.of_set(how.codes)
     table = table.take(is_among(table.column("code"), keys) | is_among(table.column("source_code"), keys))
     end = table.start + how.days_supply if how.days_supply is not None else table.end

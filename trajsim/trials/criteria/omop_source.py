@@ -8,11 +8,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trajsim.errors import SchemaError
-from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, days_of_column
+from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, Mask, days_of_column
 from trajsim.trials.criteria.form import CodeSet, Coding, Domain
 from trajsim.trials.criteria.omop_columns import OMOP_DOMAINS, OmopDomain
 from trajsim.trials.criteria.source import (
     EventTable,
+    Order,
     People,
     Periods,
     as_keys,
@@ -62,12 +63,14 @@ class OmopSource:
         """All observation periods."""
         return self._periods
 
-    def events(self, domain: Domain, keys: Keys | None) -> EventTable:
-        """Events of a domain whose concept is among the keys; None: all events."""
+    def events(self, domain: Domain, keys: Keys | None, *, persons: Mask | None = None) -> EventTable:
+        """Events of a domain whose concept is among the keys, of some persons; None: all of them."""
         if domain not in self._domains:
             self._domains[domain] = self._read_domain(domain)
         table = self._domains[domain]
-        return table if keys is None else table.take(is_among(table.column("code"), keys))
+        if keys is not None:
+            table = table.take(is_among(table.column("code"), keys))
+        return table if persons is None else table.take(persons[table.person])
 
     def keys_of_list(self, codes: Sequence[Coding]) -> Keys:
         """The concept ids of a list; codes without id are looked up by vocabulary and code."""
@@ -190,7 +193,7 @@ class OmopSource:
         end = self._end_days(spec, frame, start)
         visit = self._column(spec.table, spec.visit) if spec.visit else np.full(len(frame), NO_CODE)
 
-        def load(name: str, order: NDArray[np.int64]) -> NDArray[Any]:
+        def load(name: str, order: Order) -> NDArray[Any]:
             return self._load(spec, frame, name)[order]
 
         return sorted_events(person, self._column(spec.table, spec.record), start, end, visit, load)

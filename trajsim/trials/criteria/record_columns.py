@@ -1,6 +1,7 @@
 """Columns of one table of Records as numpy arrays, read when asked for, and the table's rows by code."""
 
 import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,33 @@ from numpy.typing import NDArray
 from trajsim.errors import SchemaError
 from trajsim.records import Records
 from trajsim.records.table import text_parts
-from trajsim.trials.criteria.days import NO_CODE, NO_DAY, US_PER_DAY, Days, Keys
+from trajsim.trials.criteria.days import NO_CODE, NO_DAY, US_PER_DAY, Days, Keys, Mask
 from trajsim.trials.criteria.hierarchy import CodeBook, plain_system
 from trajsim.trials.criteria.source import is_among
 
 _NO_TIME = np.iinfo(np.int64).min
+_FEW = 8
 Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Coded:
+    """A coded column: the slot of each row in a table of the codes that occur, and the keys of that table."""
+
+    slots: NDArray[Any]
+    keys: Keys
+
+    def among(self, keys: Keys) -> NDArray[np.bool_]:
+        """Which rows have one of the keys."""
+        wanted = is_among(self.keys, keys)
+        hits = np.flatnonzero(wanted).tolist()
+        if len(hits) > _FEW:
+            found: NDArray[np.bool_] = wanted[self.slots]
+            return found
+        found = np.zeros(len(self.slots), bool)
+        for slot in hits:  # comparing small numbers costs far less than looking each of them up
+            found |= self.slots == slot
+        return found
 
 
 class RecordColumns:
@@ -32,8 +54,9 @@ class RecordColumns:
         self._table: pa.Table = records[name]
         self._book = book
         self._raw: dict[str, NDArray[Any]] = {}
-        self._codes: dict[tuple[str, str], Keys] = {}
-        self._index: tuple[Keys, NDArray[np.int64], Rows] | None = None
+        self._codes: dict[tuple[str, str], _Coded] = {}
+        self._further: tuple[Keys, Rows] | None = None
+        self._rows_of_persons: tuple[Mask, Mask] | None = None
         self.edges = _edges(records, name)
 
     def __len__(self) -> int:
@@ -47,7 +70,8 @@ class RecordColumns:
     def times(self, column: str, rows: Rows) -> NDArray[np.int64]:
         """Microseconds of a time column; the smallest integer where there is none."""
         if column not in self._raw:
-            filled = pc.fill_null(self._table.column(column).cast(pa.int64()), int(_NO_TIME))
+            times_us = self._table.column(column).cast(pa.int64())
+            filled = pc.fill_null(times_us, int(_NO_TIME)) if times_us.null_count else times_us
             self._raw[column] = filled.to_numpy()
         times: NDArray[np.int64] = self._raw[column][rows]
         return times
@@ -60,8 +84,8 @@ class RecordColumns:
     def integers(self, column: str, rows: Rows) -> Keys:
         """A column of keys; 0 is none."""
         if column not in self._raw:
-            self._raw[column] = self._table.column(column).to_numpy().astype(np.int64)
-        values: Keys = self._raw[column][rows]
+            self._raw[column] = self._table.column(column).to_numpy()
+        values: Keys = self._raw[column][rows].astype(np.int64)
         return values
 
     def keys(self, column: str, rows: Rows) -> Keys:
@@ -72,8 +96,8 @@ class RecordColumns:
     def floats(self, column: str, rows: Rows) -> NDArray[np.float64]:
         """A column of numbers; NaN where there is none."""
         if column not in self._raw:
-            self._raw[column] = self._table.column(column).to_numpy().astype(np.float64)
-        values: NDArray[np.float64] = self._raw[column][rows]
+            self._raw[column] = self._table.column(column).to_numpy()
+        values: NDArray[np.float64] = self._raw[column][rows].astype(np.float64)
         return values
 
     def texts(self, column: str, rows: Rows) -> NDArray[Any]:
@@ -83,57 +107,61 @@ class RecordColumns:
 
     def codes(self, system: str, code: str, rows: Rows) -> Keys:
         """Codes of a pair of columns, system and code; a column that is no column is one system for all rows."""
+        coded = self._coded(system, code)
+        keys: Keys = coded.keys[coded.slots[rows]]
+        return keys
+
+    def _coded(self, system: str, code: str) -> "_Coded":
         if (system, code) not in self._codes:
             self._codes[system, code] = self._read_codes(system, code)
-        return self._codes[system, code][rows]
+        return self._codes[system, code]
 
-    def _read_codes(self, system: str, code: str) -> Keys:
+    def _read_codes(self, system: str, code: str) -> "_Coded":
         indices, nulls, dictionary = text_parts(self._table.column(code))
         words = dictionary.to_pylist()
+        width = max(len(words), 1)
+        slots: NDArray[Any] = indices
+        spelled = [system]
         if system in self._table.column_names:
             systems, _, names = text_parts(self._table.column(system))
             spelled = [plain_system(name) for name in names.to_pylist()] or [""]
-        else:
-            systems, spelled = np.zeros(len(indices), np.int32), [system]
-        width = max(len(words), 1)
-        pair = systems.astype(np.int64) * width + indices
-        present = np.zeros(len(spelled) * width, bool)
-        present[pair] = True
-        number = np.full(len(present), NO_CODE)
-        for slot in np.flatnonzero(present).tolist():
-            if words:
-                number[slot] = self._book.number((spelled[slot // width], words[slot % width]))
-        out: Keys = number[pair]
+            if len(spelled) > 1:
+                slots = systems.astype(np.int64) * width + indices
+        small = np.min_scalar_type(len(spelled) * width)  # one slot more, for rows without a code
+        slots = slots.astype(small)
         if nulls is not None:
-            out[nulls] = NO_CODE
-        return out
+            slots[nulls] = len(spelled) * width
+        present = np.zeros(len(spelled) * width + 1, bool)
+        present[slots] = True
+        keys = np.full(len(present), NO_CODE)
+        for slot in np.flatnonzero(present[:-1]).tolist():
+            keys[slot] = self._book.number((spelled[slot // width], words[slot % width]))
+        return _Coded(slots=slots, keys=keys)
 
-    def rows_with(self, keys: Keys) -> Rows:
-        """Rows whose code, or one of whose further codes, is among the keys, in the order of the table."""
-        if self._index is None:
-            self._index = self._build_index()
-        present, edges, order = self._index
-        hits = np.flatnonzero(is_among(present, keys))
-        is_wanted = np.zeros(len(self), bool)
-        for slot in hits.tolist():
-            is_wanted[order[edges[slot] : edges[slot + 1]]] = True
-        return np.flatnonzero(is_wanted)
+    def rows(self, keys: Keys | None, persons: Mask | None) -> Rows:
+        """Rows of some patients whose code, or one of whose further codes, is among the keys, in order; None: all."""
+        if keys is None:
+            return np.arange(len(self)) if persons is None else np.flatnonzero(self._rows_of(persons))
+        is_wanted = self._rows_with(keys)
+        return np.flatnonzero(is_wanted if persons is None else is_wanted & self._rows_of(persons))
 
-    def _build_index(self) -> tuple[Keys, NDArray[np.int64], Rows]:
-        """Codes that occur, where each one's rows begin, and the rows by code."""
-        everything = np.arange(len(self))
-        codes, rows = self.codes("system", "code", everything), everything
-        if "more_codes" in self._table.column_names:
-            more_codes, more_rows = self._further_codes()
-            codes, rows = np.concatenate([codes, more_codes]), np.concatenate([rows, more_rows])
+    def _rows_of(self, persons: Mask) -> Mask:
+        """Which rows are of those patients; the last answer is kept, for the next code set asks the same."""
+        if self._rows_of_persons is None or self._rows_of_persons[0] is not persons:
+            self._rows_of_persons = persons, np.repeat(persons, np.diff(self.edges))
+        return self._rows_of_persons[1]
+
+    def _rows_with(self, keys: Keys) -> Mask:
+        is_wanted = self._coded(*code_columns(self.name)).among(keys)
         if self.name == "encounters":
-            classes = self.codes("VISIT", "encounter_class", everything)
-            codes, rows = np.concatenate([codes, classes]), np.concatenate([rows, everything])
-        present, compact = _compact(codes)
-        small = compact.astype(np.uint16) if len(present) < 1 << 16 else compact
-        order = np.argsort(small, kind="stable")
-        edges = np.r_[0, np.cumsum(np.bincount(compact, minlength=len(present)))]
-        return present, edges, rows[order]
+            is_wanted |= self._coded("VISIT", "encounter_class").among(keys)
+        if "more_codes" in self._table.column_names:
+            if self._further is None:
+                self._further = self._further_codes()
+            codes, rows = self._further
+            if len(codes):
+                is_wanted[rows[is_among(codes, keys)]] = True
+        return is_wanted
 
     def _further_codes(self) -> tuple[Keys, Rows]:
         column = self._table.column("more_codes")
@@ -154,15 +182,9 @@ class RecordColumns:
         return flat[np.repeat(begin[own], repeat) + offset], np.repeat(rows, repeat)
 
 
-def _compact(codes: Keys) -> tuple[Keys, NDArray[np.int64]]:
-    """Distinct codes and, for each row, which of them: by a table of numbers, which sorts nothing."""
-    top = int(codes.max(initial=-1)) + 2
-    shifted = np.where(codes == NO_CODE, 0, codes + 1)  # codes are small numbers of a book
-    seen = np.zeros(top, bool)
-    seen[shifted] = True
-    place = np.cumsum(seen) - 1
-    present = np.flatnonzero(seen) - 1
-    return np.where(present < 0, NO_CODE, present), place[shifted]
+def code_columns(name: str) -> tuple[str, str]:
+    """The columns of system and code of a table."""
+    return ("cause_system", "cause_code") if name == "deaths" else ("system", "code")
 
 
 def _edges(records: Records, name: str) -> NDArray[np.int64]:

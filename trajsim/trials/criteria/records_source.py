@@ -1,6 +1,6 @@
 """Criteria on Records: simulated lives and real data alike, whatever format they were read from."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -9,14 +9,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from trajsim.records import Records
-from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, years_of
+from trajsim.records.table import concat
+from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, Mask, years_of
 from trajsim.trials.criteria.eras import build_eras
 from trajsim.trials.criteria.evaluate import evaluate
 from trajsim.trials.criteria.form import CodeSet, Coding, Definition, Domain
 from trajsim.trials.criteria.hierarchy import ETHNICITY, RACE, SEX, UNIT, VISIT, CodeBook, Hierarchy
-from trajsim.trials.criteria.record_columns import RecordColumns, Rows
+from trajsim.trials.criteria.record_columns import RecordColumns, Rows, code_columns
 from trajsim.trials.criteria.result import Evaluation, join_evaluations
-from trajsim.trials.criteria.source import EventTable, People, Periods, period_index, sorted_events
+from trajsim.trials.criteria.source import EventTable, Order, People, Periods, period_index, sorted_events
 from trajsim.trials.criteria.truth import Reading
 
 ObservedFrom = Literal["birth", "first_record"]
@@ -54,6 +55,7 @@ _SPECS: Mapping[Domain, _Spec] = {
     "visit": _Spec(tables=("encounters",), stop="open"),
 }
 _WITHOUT_CODE = frozenset({"coverages"})
+_BATCH_ROWS = 1_000_000
 
 
 class RecordsSource:
@@ -122,12 +124,15 @@ class RecordsSource:
         spec = _SPECS.get(domain)
         return spec is None or test not in (_ALWAYS | spec.tests)
 
-    def events(self, domain: Domain, keys: Keys | None) -> EventTable:
-        """Events of a domain whose code, or one of whose further codes, is among the keys; None: all events."""
+    def events(self, domain: Domain, keys: Keys | None, *, persons: Mask | None = None) -> EventTable:
+        """Events of a domain whose code, or one of whose further codes, is among the keys, of some patients."""
         if domain == "observation_period":
-            return self._period_events()
+            table = self._period_events()
+            return table if persons is None else table.take(persons[table.person])
         spec = _SPECS[domain]
-        parts = [self._events(spec, name, keys) for name in spec.tables if keys is None or name not in _WITHOUT_CODE]
+        parts = [
+            self._events(spec, name, keys, persons) for name in spec.tables if keys is None or name not in _WITHOUT_CODE
+        ]
         table = parts[0] if len(parts) == 1 else _merged(parts)
         if domain in {"condition_era", "drug_era"}:
             return build_eras(table)
@@ -151,15 +156,15 @@ class RecordsSource:
         count = len(periods.person)
         none = np.full(count, NO_CODE)
 
-        def load(name: str, order: NDArray[np.int64]) -> NDArray[Any]:
+        def load(name: str, order: Order) -> NDArray[Any]:
             del name
             return none[order]
 
         return sorted_events(periods.person, np.arange(count), periods.start, periods.end, none, load)
 
-    def _events(self, spec: _Spec, name: str, keys: Keys | None) -> EventTable:
+    def _events(self, spec: _Spec, name: str, keys: Keys | None, persons: Mask | None) -> EventTable:
         columns = self._table(name)
-        rows = np.arange(len(columns)) if keys is None else self._rows_with(columns, keys)
+        rows = columns.rows(keys, persons)
         person = columns.persons(rows)
         start = columns.days("time", rows)
         end = start + 1
@@ -173,24 +178,17 @@ class RecordsSource:
         elif name == "encounters":
             visit = record
 
-        def load(test: str, order: NDArray[np.int64]) -> NDArray[Any]:
+        def load(test: str, order: Order) -> NDArray[Any]:
             return self._load(columns, test, rows[order])
 
         return sorted_events(person, record, start, end, visit, load)
-
-    def _rows_with(self, columns: RecordColumns, keys: Keys) -> Rows:
-        if columns.name == "deaths":
-            codes = columns.codes("cause_system", "cause_code", np.arange(len(columns)))
-            return np.flatnonzero(np.isin(codes, keys))
-        return columns.rows_with(keys)
 
     def _load(self, columns: RecordColumns, test: str, rows: Rows) -> NDArray[Any]:
         name = columns.name
         if test in {"code", "source_code"}:
             if name in _WITHOUT_CODE:
                 return np.full(len(rows), NO_CODE)
-            pair = ("cause_system", "cause_code") if name == "deaths" else ("system", "code")
-            return columns.codes(*pair, rows)
+            return columns.codes(*code_columns(name), rows)
         if test == "visit_kind":
             return self._visit_kinds(columns, rows)
         if name == "observations" and test == "value":
@@ -235,12 +233,27 @@ def _nothing(test: str, count: int) -> NDArray[Any]:
 def _merged(parts: Sequence[EventTable]) -> EventTable:
     """Event tables as one, in order."""
 
-    def load(name: str, order: NDArray[np.int64]) -> NDArray[Any]:
+    def load(name: str, order: Order) -> NDArray[Any]:
         return np.concatenate([part.column(name) for part in parts])[order]
 
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("person", "record", "start", "end"))
     person, record, start, end = columns
     return sorted_events(person, record, start, end, np.concatenate([part.visit for part in parts]), load)
+
+
+def _batches(shards: Iterable[Records]) -> Iterator[Records]:
+    """Shards joined to a size at which the work is in the rows and no longer in the calls."""
+    waiting: list[Records] = []
+    n_rows = 0
+    for shard in shards:
+        waiting.append(shard)
+        n_rows += shard.n_rows
+        if n_rows >= _BATCH_ROWS:
+            batch, waiting, n_rows = concat(waiting), [], 0
+            yield batch
+            del shard, batch  # so that one batch at a time is in memory
+    if waiting:
+        yield concat(waiting)
 
 
 def evaluate_records(
@@ -251,11 +264,11 @@ def evaluate_records(
     hierarchy: Hierarchy | None = None,
     observed_from: ObservedFrom = "birth",
 ) -> Evaluation:
-    """Evaluates criteria on Records, shard by shard.
+    """Evaluates criteria on Records, a few shards at a time.
 
     Args:
         definition: The criteria.
-        records: The patients; an iterable (`read_parquet_shards`) is taken one after the other, in bounded memory.
+        records: The patients; an iterable (`read_parquet_shards`) is taken a few shards at a time, in bounded memory.
         reading: Circe's two-valued reading or the three-valued one of a screener.
         hierarchy: Which codes stand below which.
         observed_from: Where observation begins: at birth, or with the first record.
@@ -273,11 +286,11 @@ def evaluate_records(
         >>> evaluate_records(everybody, Records({})).n_patients
         0
     """
-    shards = [records] if isinstance(records, Records) else records
-    parts = [
-        evaluate(definition, RecordsSource(shard, hierarchy=hierarchy, observed_from=observed_from), reading=reading)
-        for shard in shards
-    ]
+    parts = []
+    for batch in [records] if isinstance(records, Records) else _batches(records):
+        source = RecordsSource(batch, hierarchy=hierarchy, observed_from=observed_from)
+        parts.append(evaluate(definition, source, reading=reading))
+        del batch, source
     if not parts:
         return evaluate_records(definition, Records({}), reading=reading)
     return join_evaluations(parts)

@@ -105,8 +105,8 @@ class Source(Protocol):
     def periods(self) -> Periods:
         """All observation periods."""
 
-    def events(self, domain: Domain, keys: Keys | None) -> EventTable:
-        """Events of a domain whose code is among the keys; None: all events."""
+    def events(self, domain: Domain, keys: Keys | None, *, persons: Mask | None = None) -> EventTable:
+        """Events of a domain whose code is among the keys, of some persons; None: all of them."""
 
     def keys_of_set(self, code_set: CodeSet) -> Keys:
         """The codes of a set, descendants and exclusions resolved, sorted."""
@@ -126,7 +126,11 @@ def period_index(person: NDArray[np.int64], start: Days, end: Days, *, n_people:
     return Periods(person=person, start=start[order], end=end[order], first=first)
 
 
-def order_of(first: NDArray[np.int64], *keys: NDArray[np.int64]) -> NDArray[np.int64]:
+Order = NDArray[np.int64] | slice
+"""Positions of rows; the whole slice where they stay as they are."""
+
+
+def order_of(first: NDArray[np.int64], *keys: NDArray[np.int64]) -> Order:
     """The stable order by keys, the first above all.
 
     Most rows lie in order already, by person above all: then only those persons are sorted whose rows do not.
@@ -138,13 +142,14 @@ def order_of(first: NDArray[np.int64], *keys: NDArray[np.int64]) -> NDArray[np.i
     for key in keys:
         rises |= ties & (key[1:] > key[:-1])
         ties &= key[1:] == key[:-1]
-    order = np.arange(len(first))
     disorder = first[1:][~(rises | ties)]
-    if len(disorder):
-        is_mixed = np.zeros(int(first[-1]) + 1, bool)  # persons are numbered from 0
-        is_mixed[disorder] = True
-        rows = np.flatnonzero(is_mixed[first])
-        order[rows] = rows[np.lexsort((*(key[rows] for key in keys[::-1]), first[rows]))]
+    if not len(disorder):
+        return slice(None)
+    order = np.arange(len(first))
+    is_mixed = np.zeros(int(first[-1]) + 1, bool)  # persons are numbered from 0
+    is_mixed[disorder] = True
+    rows = np.flatnonzero(is_mixed[first])
+    order[rows] = rows[np.lexsort((*(key[rows] for key in keys[::-1]), first[rows]))]
     return order
 
 
@@ -154,7 +159,7 @@ def sorted_events(
     start: Days,
     end: Days,
     visit: Keys,
-    load: Callable[[str, NDArray[np.int64]], NDArray[Any]],
+    load: Callable[[str, Order], NDArray[Any]],
 ) -> EventTable:
     """An event table in its order; `load` is given the rows in the order in which they stand in the data."""
     order = order_of(person, start, record)

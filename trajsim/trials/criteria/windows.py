@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys
 from trajsim.trials.criteria.events import Events, count_column
 from trajsim.trials.criteria.form import CountedCriterion, Window
-from trajsim.trials.criteria.source import order_of
+from trajsim.trials.criteria.source import Order, order_of
 
 _SPAN = np.int64(1) << 22
 _HALF = np.int64(1) << 21
@@ -72,12 +72,24 @@ class _Rows:
     start: Days
     end: Days
     visit: Keys
+    key: NDArray[np.int64]
 
     @staticmethod
-    def sorted(person: NDArray[np.int64], start: Days, end: Days, visit: Keys) -> "tuple[_Rows, NDArray[np.int64]]":
+    def sorted(person: NDArray[np.int64], start: Days, end: Days, visit: Keys) -> "tuple[_Rows, Order]":
         """Puts rows in order (a shift may have moved them) and says where they stood."""
+        key = _key(person, start)
+        if bool(np.all(key[1:] >= key[:-1])):
+            return _Rows(person=person, start=start, end=end, visit=visit, key=key), slice(None)
         order = order_of(person, start)
-        return _Rows(person=person[order], start=start[order], end=end[order], visit=visit[order]), order
+        return (
+            _Rows(person=person[order], start=start[order], end=end[order], visit=visit[order], key=key[order]),
+            order,
+        )
+
+
+def _key(person: NDArray[np.int64], day: Days) -> NDArray[np.int64]:
+    """Person and day as one number in their order."""
+    return person * _SPAN + np.clip(day, -_FAR, _FAR) + _HALF
 
 
 def day_range(window: Window, index: IndexEvents, *, in_period: bool) -> DayRange:
@@ -162,10 +174,8 @@ def count_evidence(events: Events, index: IndexEvents, plan: WindowPlan) -> NDAr
 
 def _bounds(rows: _Rows, index: IndexEvents, plan: WindowPlan) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """First and one past the last row whose start lies in each index row's range."""
-    key = rows.person * _SPAN + np.clip(rows.start, -_FAR, _FAR) + _HALF
-    base = index.person * _SPAN + _HALF
-    first = np.searchsorted(key, base + np.clip(plan.starts.low, -_FAR, _FAR), side="left")
-    last = np.searchsorted(key, base + np.clip(plan.starts.high, -_FAR, _FAR), side="right")
+    first = np.searchsorted(rows.key, _key(index.person, plan.starts.low), side="left")
+    last = np.searchsorted(rows.key, _key(index.person, plan.starts.high), side="right")
     empty = plan.starts.dead | (last < first)
     if plan.ends is not None:
         empty |= plan.ends.dead

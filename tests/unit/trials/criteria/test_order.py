@@ -17,9 +17,14 @@ def test_the_order_is_that_of_a_full_sort(n_swaps: int, *, is_by_person: bool) -
         if not is_by_person or person[one] == person[other]:
             for key in (person, start, record):
                 key[[one, other]] = key[[other, one]]
-    np.testing.assert_array_equal(order_of(person, start, record), np.lexsort((record, start, person)))
+    found = np.arange(300)[order_of(person, start, record)]
+    np.testing.assert_array_equal(found, np.lexsort((record, start, person)))
+
+
+def test_rows_in_order_stay_where_they_are() -> None:
+    assert order_of(np.array([0, 0, 1]), np.array([4, 4, 2])) == slice(None)
 
 
 def test_no_rows_have_an_order() -> None:
     none = np.zeros(0, np.int64)
-    assert order_of(none, none).tolist() == []
+    assert none[order_of(none, none)].tolist() == []
