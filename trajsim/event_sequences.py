@@ -128,6 +128,31 @@ class Vocabulary:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Legality:
+    """Which event can come next, given those that a patient has: what the graphs of the bound modules say.
+
+    Attributes:
+        needs: [K, K] Row k: events that a patient must have before event k can come.
+        excludes: [K, K] Row k: events after which event k cannot come any more. Every event excludes itself: a
+            vocabulary times first occurrences.
+    """
+
+    needs: NDArray[np.bool_]
+    excludes: NDArray[np.bool_]
+
+    @staticmethod
+    def first_occurrences(n_events: int) -> "Legality":
+        """Nothing is forbidden but a second first time: for data that no module is bound to."""
+        return Legality(needs=np.zeros((n_events, n_events), dtype=bool), excludes=np.eye(n_events, dtype=bool))
+
+    def legal(self, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """[..., K] Events that can come to patients who have `held` [..., K]."""
+        lacking = ~held[..., None, :] & self.needs
+        barred = held[..., None, :] & self.excludes
+        return np.asarray(~(lacking | barred).any(axis=-1))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class EventSequences:
     """Histories of n patients with m days on which something was seen; K events, V labs.
 

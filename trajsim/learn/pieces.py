@@ -1,0 +1,63 @@
+"""Time since the last step, cut into pieces: where a hazard has a value of its own, and where the clock is moved on.
+
+A hazard is constant in a piece. Up to a year the pieces are short; after each whole year without a step the clock part
+of the features moves on, in training as in use (`TrajectoryModel.refresh_days`).
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajsim.learn.features import DAYS_PER_YEAR, Array
+
+PIECE_DAYS = (0.0, 14.0, 45.0, 90.0, 180.0)
+"""Beginnings of the pieces of the first year; the engine gets them with every answer."""
+
+REFRESH_DAYS = 365.0
+OFFSET_DAYS = (0.0, 14.0, 45.0, 90.0, 180.0, 365.0, 730.0, 1460.0)
+"""Beginnings of the pieces that have parameters of their own."""
+
+MOST_REFRESHES = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """All stretches of a gap between two steps.
+
+    Attributes:
+        start: [S] Beginning, in years since the step.
+        stop: [S] End; the last one has none.
+        offset: [S] Which of `OFFSET_DAYS` applies.
+        refresh: [S] How many whole years the clock has moved on.
+    """
+
+    start: NDArray[np.float32]
+    stop: NDArray[np.float32]
+    offset: NDArray[np.int32]
+    refresh: NDArray[np.int32]
+
+    def exposure(self, xp: ModuleType, gap_years: Array) -> Array:
+        """[..., S] Time spent in each stretch of a gap, in years."""
+        return xp.clip(xp.minimum(gap_years[..., None], self.stop) - self.start, 0.0, None)
+
+    def of(self, xp: ModuleType, gap_years: Array) -> Array:
+        """[...] Stretch in which a gap ends: a step at the very end of a stretch belongs to it."""
+        return xp.sum(gap_years[..., None] > self.stop[:-1], axis=-1)
+
+
+def segments(most_years: int) -> Segments:
+    """The stretches of gaps of up to `most_years` years; a longer gap stays in the last one."""
+    days = [*PIECE_DAYS, *(REFRESH_DAYS * year for year in range(1, most_years))]
+    start = np.array(days)
+    stop = np.append(start[1:], np.inf)
+    return Segments(
+        start=(start / DAYS_PER_YEAR).astype(np.float32),
+        stop=(stop / DAYS_PER_YEAR).astype(np.float32),
+        offset=(np.searchsorted(OFFSET_DAYS, start, side="right") - 1).astype(np.int32),
+        refresh=(start // REFRESH_DAYS).astype(np.int32),
+    )
+
+
+TRAINING = segments(MOST_REFRESHES)
