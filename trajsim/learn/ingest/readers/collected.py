@@ -176,6 +176,21 @@ def days_of_text(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, NDArray[n
     return found, unread.to_numpy(zero_copy_only=False)
 
 
+def numbers_of(values: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.bool_]]:
+    """Numbers, and which of them cannot be read; an empty text is none."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return values.cast(pa.float64(), safe=False), np.zeros(len(values), bool)
+    text = pc.utf8_trim_whitespace(values)
+    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
+    is_number = pc.match_substring_regex(text, r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$")
+    is_bad = pc.fill_null(pc.invert(is_number), fill_value=False)
+    return pc.if_else(is_bad, pa.scalar(None, text.type), text).cast(pa.float64()), is_bad.to_numpy(
+        zero_copy_only=False
+    )
+
+
 def system_name(name: str | None) -> str:
     """A code system in the spelling of modules; one that is not known stays as it is, none is empty."""
     if not name:

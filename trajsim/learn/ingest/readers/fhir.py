@@ -96,7 +96,7 @@ def _lines(path: Path) -> Iterator[bytes]:
         with gzip.open(path) as file:
             yield from file
     elif path.suffix == ".zst":
-        import zstandard  # noqa: PLC0415 - few files need it
+        import zstandard
 
         with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
             yield from io.BufferedReader(stream)

@@ -1,0 +1,156 @@
+"""Tables by name in a folder of Parquet or CSV files, or in a DuckDB file, read in batches."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.csv as pcsv
+import pyarrow.parquet as pq
+
+from trajsim.errors import ConfigError, DataFileError
+from trajsim.learn.ingest.readers.collected import Faults
+
+BATCH_ROWS = 1_000_000
+_CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt")
+_DUCKDB = (".duckdb", ".db", ".ddb")
+
+
+class TableSource(Protocol):
+    """A table that can be read once, in batches."""
+
+    def batches(self, faults: Faults) -> Iterator[tuple[str, int, pa.Table]]:
+        """Yields file, number of the first row from 1, and the rows, with column names in lower case."""
+
+
+@dataclass(frozen=True)
+class _Files:
+    """A table in one or several files."""
+
+    root: Path
+    paths: tuple[Path, ...]
+
+    def batches(self, faults: Faults) -> Iterator[tuple[str, int, pa.Table]]:
+        for path in self.paths:
+            name = str(path.relative_to(self.root))
+            first = 1
+            try:
+                for table in parquet_batches(path) if path.suffix == ".parquet" else csv_batches(path):
+                    yield name, first, _lower(table)
+                    first += table.num_rows
+            except (pa.ArrowException, OSError) as error:
+                sentence = str(error).splitlines()[0]
+                faults.add(name, None, f"cannot be read beyond row {first - 1} ({sentence})")
+
+
+@dataclass(frozen=True)
+class _DuckTable:
+    """A table of a DuckDB file."""
+
+    path: Path
+    schema: str
+    name: str
+
+    def batches(self, faults: Faults) -> Iterator[tuple[str, int, pa.Table]]:
+        first = 1
+        file = f"{self.path.name}, table {self.name}"
+        duckdb = _duckdb()
+        try:
+            with duckdb.connect(str(self.path), read_only=True) as connection:
+                found = connection.execute(f'SELECT * FROM "{self.schema}"."{self.name}"')
+                for batch in found.fetch_record_batch(BATCH_ROWS):
+                    yield file, first, _lower(pa.Table.from_batches([batch]))
+                    first += batch.num_rows
+        except duckdb.Error as error:
+            faults.add(file, None, f"cannot be read beyond row {first - 1} ({str(error).splitlines()[0]})")
+
+
+def find_tables(source: Path, names: Sequence[str]) -> Mapping[str, TableSource]:
+    """Where tables stand.
+
+    Args:
+        source: A folder with a file, or a folder of files, a table; or a DuckDB file.
+        names: The tables that are looked for, in lower case; case in the source does not matter.
+
+    Returns:
+        Those that are there.
+
+    Raises:
+        DataFileError: The source is not there, or is no DuckDB file.
+        ConfigError: DuckDB is not installed.
+    """
+    if source.is_file():
+        return _duck_tables(source, names)
+    if not source.is_dir():
+        msg = f"{source}: no such folder or file"
+        raise DataFileError(msg)
+    found: dict[str, tuple[Path, ...]] = {}
+    for path in sorted(source.iterdir()):
+        stem = path.name.lower()
+        if path.is_dir() and stem in names:
+            parts = sorted(part for part in path.rglob("*") if _is_table(part.name.lower()))
+            if parts:
+                found.setdefault(stem, tuple(parts))
+        elif _is_table(stem) and (name := stem.split(".", maxsplit=1)[0]) in names:
+            found.setdefault(name, (path,))
+    return {name: _Files(source, paths) for name, paths in found.items()}
+
+
+def _is_table(name: str) -> bool:
+    return name.endswith((".parquet", *_CSV))
+
+
+def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """Yields the rows of a Parquet file in batches."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def csv_batches(path: Path) -> Iterator[pa.Table]:
+    """Yields the rows of a CSV file in batches, all columns as text, empty cells as null; tabs are told from commas."""
+    with pa.input_stream(str(path)) as head:
+        line = head.read(1 << 16).split(b"\n", maxsplit=1)[0].decode("utf-8-sig").rstrip("\r")
+    delimiter = "\t" if line.count("\t") > line.count(",") else ","
+    names = [name.strip('"') for name in line.split(delimiter)]
+    with pcsv.open_csv(
+        str(path),
+        read_options=pcsv.ReadOptions(use_threads=False),
+        # Athena writes tabs and no quotes at all.
+        parse_options=pcsv.ParseOptions(delimiter=delimiter, quote_char=False if delimiter == "\t" else '"'),
+        convert_options=pcsv.ConvertOptions(
+            column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
+        ),
+    ) as reader:
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+
+
+def _lower(table: pa.Table) -> pa.Table:
+    return table.rename_columns([name.lower() for name in table.column_names])
+
+
+def _duck_tables(source: Path, names: Sequence[str]) -> Mapping[str, TableSource]:
+    duckdb = _duckdb()
+    try:
+        with duckdb.connect(str(source), read_only=True) as connection:
+            rows = connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
+    except duckdb.Error as error:
+        msg = f"{source}: not a DuckDB file ({str(error).splitlines()[0]})"
+        raise DataFileError(msg, hint=f"a source is a folder or a DuckDB file ({', '.join(_DUCKDB)})") from error
+    return {
+        name.lower(): _DuckTable(source, schema, name)
+        for schema, name in sorted(rows)
+        if name.lower() in names
+    }  # fmt: skip
+
+
+def _duckdb() -> ModuleType:
+    try:
+        import duckdb
+    except ImportError as error:
+        msg = "a DuckDB file needs the package duckdb"
+        raise ConfigError(msg, hint="pip install duckdb") from error
+    return duckdb
