@@ -1,0 +1,1 @@
+"""Whether a synthetic cohort is distributed like real patients."""
