@@ -13,7 +13,6 @@ VERBS: Mapping[str, str] = {
     "calibrate": "modules to published targets, and mortality offsets",
     "evaluate": "report on fidelity, utility and privacy",
     "fit": "training, with or without differential privacy",
-    "ingest": "real visits to event sequences",
     "lint-data": "checks of anyone's data",
     "score": "a model on any visits",
 }
