@@ -74,8 +74,8 @@ def read_omop(source: Path) -> ClinicalRows:
             the system ``OMOP``.
 
     Returns:
-        The rows. A patient is observed from the first to the last day of the observation periods, or else of the
-        patient's own rows and visits.
+        The rows. A patient is observed, and enters, from the first to the last day of the observation periods, or else
+        of the visits, or of the patient's own rows.
 
     Raises:
         DataFileError: There is no table ``person``, or a table cannot be read at all.
@@ -90,7 +90,9 @@ def read_omop(source: Path) -> ClinicalRows:
     for name, domain in _DOMAINS.items():
         if name in tables:
             reader.domain(name, domain)
-    return finished(reader.collected, faults, reader.counts)
+    clinical = finished(reader.collected, faults, reader.counts)
+    clinical.persons["entry"] = clinical.persons["first"]
+    return clinical
 
 
 class _Reader:
