@@ -76,7 +76,11 @@ def read_mapping(name: str, *, events: Path | None = None) -> SourceMapping:
     """
     path = find_mapping(name)
     faults = Faults(path.name)
-    mapping = _mapping(Fields(read_document(path), "$", faults), path.stem)
+    root = Fields(read_document(path), "$", faults)
+    if "vocabulary" in root and events is None:
+        events = path.parent / root.text("vocabulary")
+    root.take("vocabulary")
+    mapping = _mapping(root, path.stem)
     if events is not None:
         own = Faults(events.name)
         mapping = _with_events(mapping, Fields(read_document(events), "$", own))

@@ -69,9 +69,9 @@ def read_omop(source: Path) -> ClinicalRows:
 
     Args:
         source: A folder with ``person.parquet``, ``measurement.csv`` and so on (also a folder of parts for each table,
-            also ``.csv.gz``; tabs as Athena writes them), or a DuckDB file. Only ``person`` must be there. With ``concept``,
-            codes are those of the vocabularies (SNOMED CT, LOINC, RxNorm ...); without it they are concept ids under
-            the system ``OMOP``.
+            also ``.csv.gz``; tabs as Athena writes them), or a DuckDB file. Only ``person`` must be there. With
+            ``concept``, codes are those of the vocabularies (SNOMED CT, LOINC, RxNorm ...); without it they are
+            concept ids under the system ``OMOP``.
 
     Returns:
         The rows. A patient is observed, and enters, from the first to the last day of the observation periods, or else
