@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from trajsim.event_sequences import EventSequences
 from trajsim.learn.accounting import Release, calibration_multiplier, demographics_multiplier
-from trajsim.learn.checkpoints import Tree
+from trajsim.learn.checkpoint_files import Tree
 from trajsim.learn.private import PrivacyPlan, SecretKeys, wrapped_key
 from trajsim.learn.trained import AGE_BAND_YEARS, FOLLOW_UP_AGE_YEARS, N_AGE_BANDS, Demographics
 from trajsim.learn.training import Rows, fixed_chunks, n_rows

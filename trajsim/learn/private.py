@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from trajsim.errors import ConfigError, PrivacyError
 from trajsim.learn.accounting import RELATION, Release, epsilon_of, solve_noise_multiplier
-from trajsim.learn.checkpoints import ResumeFolder, Tree
+from trajsim.learn.checkpoint_files import Tree
+from trajsim.learn.resuming import ResumeFolder
 from trajsim.learn.training import Loss, Rows, TrainingProgress, fixed_chunks, n_rows
 
 L2_CLIP_NORM = 15.0

@@ -21,7 +21,7 @@ from trajsim.learn.calibration import (
     release_demographics,
     releases_of,
 )
-from trajsim.learn.checkpoints import Tree
+from trajsim.learn.checkpoint_files import Tree
 from trajsim.learn.private import PrivacyPlan, SecretKeys
 from trajsim.learn.training import Rows
 
