@@ -55,7 +55,7 @@ _SPECS: Mapping[Domain, _Spec] = {
     "visit": _Spec(tables=("encounters",), stop="open"),
 }
 _WITHOUT_CODE = frozenset({"coverages"})
-_BATCH_ROWS = 1_000_000
+_BATCH_ROWS = 600_000
 
 
 class RecordsSource:
@@ -160,7 +160,7 @@ class RecordsSource:
             del name
             return none[order]
 
-        return sorted_events(periods.person, np.arange(count), periods.start, periods.end, none, load)
+        return sorted_events(periods.person, np.arange(count), periods.start, periods.end, load)
 
     def _events(self, spec: _Spec, name: str, keys: Keys | None, persons: Mask | None) -> EventTable:
         columns = self._table(name)
@@ -172,19 +172,16 @@ class RecordsSource:
             stop = columns.days("stop", rows)
             end = np.where(stop == NO_DAY, np.maximum(self._last[person], start), stop)
         record = columns.integers("row_key", rows) if name != "deaths" else np.zeros(len(rows), np.int64)
-        visit = np.full(len(rows), NO_CODE)
-        if "encounter_key" in self._records[name].column_names:
-            visit = columns.keys("encounter_key", rows)
-        elif name == "encounters":
-            visit = record
 
         def load(test: str, order: Order) -> NDArray[Any]:
             return self._load(columns, test, rows[order])
 
-        return sorted_events(person, record, start, end, visit, load)
+        return sorted_events(person, record, start, end, load)
 
     def _load(self, columns: RecordColumns, test: str, rows: Rows) -> NDArray[Any]:
         name = columns.name
+        if test == "visit":
+            return self._visits(columns, rows)
         if test in {"code", "source_code"}:
             if name in _WITHOUT_CODE:
                 return np.full(len(rows), NO_CODE)
@@ -200,6 +197,14 @@ class RecordsSource:
         if name == "observations" and test == "unit":
             return columns.codes(UNIT, "unit", rows)
         return _nothing(test, len(rows))
+
+    def _visits(self, columns: RecordColumns, rows: Rows) -> Keys:
+        """Keys of the encounters that rows belong to; an encounter belongs to itself."""
+        if "encounter_key" in self._records[columns.name].column_names:
+            return columns.keys("encounter_key", rows)
+        if columns.name == "encounters":
+            return columns.integers("row_key", rows)
+        return np.full(len(rows), NO_CODE)
 
     def _visit_kinds(self, columns: RecordColumns, rows: Rows) -> Keys:
         """The class of the encounter that a row is attached to."""
@@ -238,7 +243,7 @@ def _merged(parts: Sequence[EventTable]) -> EventTable:
 
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("person", "record", "start", "end"))
     person, record, start, end = columns
-    return sorted_events(person, record, start, end, np.concatenate([part.visit for part in parts]), load)
+    return sorted_events(person, record, start, end, load)
 
 
 def _batches(shards: Iterable[Records]) -> Iterator[Records]:
