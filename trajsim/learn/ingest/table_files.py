@@ -110,7 +110,7 @@ def needed_columns(rule: TableRule) -> list[str]:
         wheres += row.where
     for time in times:
         if time is not None:
-            names += [time.column, time.minus_years, time.gap_column]
+            names += [time.column, time.minus_years, time.plus_days, time.gap_column]
             wheres += time.where
     names += [where.column for where in wheres]
     return list(dict.fromkeys(name for name in names if name is not None))

@@ -28,17 +28,21 @@ class TimeRule:
             ``decimal_year``: 2001.5. ``year``: a year, taken at its middle. ``order``: no time at all, only an order;
             see `gaps`.
         minus_years: Column with years that are taken off, as a year minus an age gives a birth.
+        plus_days: Column with days that are added, as a stay that ends in death has.
         where: Only rows that this holds for have the day.
         gap_column: For ``order``: column that says how long it was until the next row of the patient.
         gaps: For ``order``: days that stand for each of its texts. Public constants.
+        is_after_gap: For ``order``: whether the day after the row's own gap is meant.
     """
 
     column: str
     format: TimeFormat = "days"
     minus_years: str | None = None
+    plus_days: str | None = None
     where: tuple[Where, ...] = ()
     gap_column: str | None = None
     gaps: Mapping[str, int] = field(default_factory=dict)
+    is_after_gap: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,9 +182,11 @@ def _time(fields: Fields, key: str) -> TimeRule | None:
         column=inner.text("column"),
         format=cast("TimeFormat", chosen),
         minus_years=_text_or_none(inner, "minus_years"),
+        plus_days=_text_or_none(inner, "plus_days"),
         where=_where(inner),
         gap_column=_text_or_none(inner, "gap_column"),
         gaps={text: round(days) for text, days in numbers(inner, "gaps").items()},
+        is_after_gap=inner.flag("is_after_gap", default=False),
     )
     if (rule.format == "order") != (rule.gap_column is not None and bool(rule.gaps)):
         inner.fault("format", "`order` needs `gap_column` and `gaps`, and nothing else takes them")

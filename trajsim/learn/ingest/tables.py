@@ -50,6 +50,18 @@ def read_own_tables(source: Path, mapping: SourceMapping) -> ClinicalRows:
     return ClinicalRows(clock=mapping.clock, persons=persons, concepts=concepts, rows=rows, faults=tuple(faults))
 
 
+def _one_a_patient(persons: pd.DataFrame, day: NDArray[np.int32]) -> pd.DataFrame:
+    """The last row of every patient, with the birth that the first one says, the last end and the first death."""
+    order = persons.assign(day=day).sort_values(["patient_id", "day"], kind="stable")
+    groups = order.replace({"death": {NO_DAY: np.iinfo(np.int32).max}}).groupby("patient_id", sort=False)
+    last = order[~order["patient_id"].duplicated(keep="last")].set_index("patient_id")
+    last["birth"] = groups["birth"].first()
+    last["end"] = groups["end"].max()
+    last["death"] = groups["death"].min().replace({np.iinfo(np.int32).max: NO_DAY})
+    kept = last.drop(columns="day").reset_index()
+    return kept[list(persons.columns)].astype(dict.fromkeys(("birth", "end", "death"), np.int32))
+
+
 def _together(parts: Sequence[pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """All rows one below the other, their systems and codes numbered."""
     joined = pd.concat(parts, ignore_index=True)
@@ -92,7 +104,9 @@ class _Reading:
             return np.full(n_rows, NO_DAY, np.int32)
         days = self._exact_days(rule)
         if rule.minus_years is not None:
-            days -= self.numbers(rule.minus_years) * DAYS_PER_YEAR
+            days = days - self.numbers(rule.minus_years) * DAYS_PER_YEAR
+        if rule.plus_days is not None:
+            days = days + self.numbers(rule.plus_days)
         is_day = np.isfinite(days) & self._where(rule.where)
         return np.where(is_day, np.floor(np.where(is_day, days, 0.0)), NO_DAY).astype(np.int32)
 
@@ -131,7 +145,9 @@ class _Reading:
         frame = pd.DataFrame(
             {"patient": self.texts(self._table.rule.patient), "order": self.numbers(rule.column), "gap": days}
         ).sort_values(["patient", "order"], kind="stable")
-        summed = frame.groupby("patient")["gap"].cumsum() - frame["gap"]
+        summed = frame.groupby("patient")["gap"].cumsum()
+        if not rule.is_after_gap:
+            summed -= frame["gap"]
         return summed.sort_index().to_numpy(np.float64)
 
     def persons(self) -> pd.DataFrame:
@@ -151,18 +167,7 @@ class _Reading:
             file=table.file,
             row=table.row.to_numpy(),
         )
-        if rule.several == "last":
-            order = pd.DataFrame({"id": made["patient_id"], "day": self.days(table.rule.time)})
-            order = order.sort_values(["id", "day"], kind="stable")
-            last = order.index[~order["id"].duplicated(keep="last")].sort_values()
-            first = order.index[~order["id"].duplicated(keep="first")]
-            births = made["birth"].loc[first].set_axis(order["id"].loc[first])
-            ends = made.groupby("patient_id")[["end", "death"]].max()
-            made = made.loc[last].reset_index(drop=True)
-            made["birth"] = births.reindex(made["patient_id"]).to_numpy(np.int32)
-            for column in ("end", "death"):
-                made[column] = ends[column].reindex(made["patient_id"]).to_numpy(np.int32)
-        return made
+        return _one_a_patient(made, self.days(table.rule.time)) if rule.several == "last" else made
 
     def _sex(self, rule: PersonRule) -> pd.Series | None:
         if rule.sex is None:
