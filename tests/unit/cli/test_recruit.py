@@ -281,7 +281,8 @@ def test_the_first_replicate_as_fhir_is_the_answer_key(
     assert len(rows) == len(made["Consent"]) == len(subjects)
     assert len(made["Encounter"]) == sum(row["screening_date"] != "" for row in rows)
     assert Counter(each.get("assignedArm", "") for each in subjects) == Counter(row["arm"] for row in rows)
-    (group,) = map(json.loads, made["Group"])
+    group, enrolled = map(json.loads, made["Group"])
+    assert enrolled["quantity"] == len({row["patient_id"] for row in rows if row["randomized_date"]})
     assert [each["valueCodeableConcept"]["text"] for each in group["characteristic"]] == [
         "a condition of disease",
         "patient with age at the event at least 18 years",
