@@ -159,6 +159,6 @@ def _left_out(contents: PageContents) -> list[dict[str, str]]:
         "Enrolled and disease population": ""
         if any(np.isfinite(share.enrolled) for share in result.shares)
         else "nobody was randomized in any replicate",
-        "Events": "" if len(result.randomized.day) else "nobody was randomized in any replicate",
+        "Events": "" if result.n_randomized.any() else "nobody was randomized in any replicate",
     }
     return [{"part": part, "why": why} for part, why in reasons.items() if why]
