@@ -46,8 +46,8 @@ class TransformerCore(nn.Module):
         q, k, v = self._split(query), self._split(keys), self._split(values)
         scores = jnp.einsum("...qhd,...shd->...hqs", q, k) / jnp.sqrt(self.width / self.heads)
         shares = jax.nn.softmax(jnp.where(seen[..., None, :, :], scores, -1e9), axis=-1)
-        found: jax.Array = jnp.einsum("...hqs,...shd->...qhd", shares, v).reshape(query.shape)
-        return found
+        attended: jax.Array = jnp.reshape(jnp.einsum("...hqs,...shd->...qhd", shares, v), query.shape)
+        return attended
 
     def _rest(self, x: jax.Array, attended: jax.Array) -> jax.Array:
         x = x + self.out(attended)
