@@ -37,8 +37,8 @@ class PopulationOptions:
             ages follow the census as it stands.
         mortality_offset: Hazard a year with which the modules kill, [sex (F, M), age 0-110], taken off the life table
             (`read_mortality_offset`); None: nothing is taken off.
-        background_until_age: Background death strikes below this age alone, in years of 365.25 days; None: at every age. The
-            ages of those drawn do not change with it: whoever else times the later deaths is held to the same table.
+        background_until_age: Background death strikes below this age alone, in years of 365.25 days; None: at every
+            age. Who is drawn does not change with it: what times the later deaths is held to the same table.
         foreign_births: Who is born abroad: a share of the speakers of a language (``census``), or all of them
             (``language``, as in Synthea).
     """
