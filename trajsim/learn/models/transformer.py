@@ -52,7 +52,8 @@ class TransformerCore(nn.Module):
     def _rest(self, x: jax.Array, attended: jax.Array) -> jax.Array:
         x = x + self.out(attended)
         x = x + self.narrow(jax.nn.gelu(self.wide(self.between(x))))
-        return self.after(x)
+        normal: jax.Array = self.after(x)
+        return normal
 
     def advance(self, state: jax.Array, features: jax.Array) -> tuple[jax.Array, jax.Array]:
         """One step: the new state, and what the heads read of it. Leading axes are batches."""
