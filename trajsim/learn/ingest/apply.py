@@ -1,12 +1,12 @@
 """Rows and a mapping become event sequences: the last step of ingest, and the one that counts."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from trajsim.event_sequences import SPLITS, EventSequences, Vocabulary
+from trajsim.event_sequences import SPLITS, EventSequences, Legality, Vocabulary
 from trajsim.learn.ingest.mapping import LabRule, SourceMapping
 from trajsim.learn.ingest.occurrences import Occurrences, occurrences_of, unmapped_codes
 from trajsim.learn.ingest.persons import DAYS_PER_YEAR, Periods, periods_of
@@ -15,23 +15,11 @@ from trajsim.learn.ingest.rows import ClinicalRows
 from trajsim.learn.ingest.splits import split_indices
 
 _NEVER = np.iinfo(np.int32).max
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class EventOrders:
-    """Which orders of events the modules allow; K events, in the order of the vocabulary.
-
-    Attributes:
-        forbidden_after: [K, K] Event k cannot follow when the patient has had event j on an earlier day.
-        needs: [K, K] Event k cannot come before event j: the same day will do.
-    """
-
-    forbidden_after: NDArray[np.bool_]
-    needs: NDArray[np.bool_]
+_DAYS = 2**31  # more days than any observation has
 
 
 def make_sequences(
-    clinical: ClinicalRows, mapping: SourceMapping, *, source: str, orders: EventOrders | None = None
+    clinical: ClinicalRows, mapping: SourceMapping, *, source: str, legality: Legality | None = None
 ) -> tuple[EventSequences, IngestReport]:
     """Makes event sequences of what a reader found.
 
@@ -39,7 +27,7 @@ def make_sequences(
         clinical: Persons and rows.
         mapping: What codes mean and what is cleaned.
         source: Name of the source, for messages and the report.
-        orders: What the modules allow; events that they forbid are kept, marked and counted. None: nothing is known.
+        legality: What the modules allow; events that they forbid are kept, marked and counted. None: nothing is known.
 
     Returns:
         The sequences, in the order of the persons, and what was counted.
@@ -57,7 +45,7 @@ def make_sequences(
     periods = periods_of(clinical, mapping, faults)
     occurrences = occurrences_of(clinical, mapping, faults)
     faults.require_none()
-    sequences = _Assembly(clinical, mapping, periods, occurrences, orders).sequences()
+    sequences = _Assembly(clinical, mapping, periods, occurrences, legality).sequences()
     report = IngestReport(
         source=source,
         mapping=mapping.name,
@@ -78,9 +66,28 @@ def make_sequences(
         n_days=len(sequences.day),
         person_years=round(float(sequences.follow_up_days.sum() / DAYS_PER_YEAR), 1),
         splits={name: int((sequences.split == number).sum()) for number, name in enumerate(SPLITS)},
-        is_checked_against_modules=orders is not None,
+        is_checked_against_modules=legality is not None,
     )
     return sequences, report
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _DayValues:
+    """Values of labs, one a patient, lab and day, in that order; `place` is one of the occurrences that made it."""
+
+    patient: NDArray[np.int64]
+    lab: NDArray[np.int64]
+    day: NDArray[np.int64]
+    value: NDArray[np.float64]
+    place: NDArray[np.int64]
+
+    def take(self, chosen: NDArray[np.bool_]) -> "_DayValues":
+        return _DayValues(**{name: column[chosen] for name, column in vars(self).items()})
+
+
+def _key(patient: NDArray[np.int64], day: NDArray[Any]) -> NDArray[np.int64]:
+    """One number for a patient and a day, in the order of both."""
+    return np.asarray(patient * _DAYS + day, dtype=np.int64)
 
 
 class _Assembly:
@@ -92,13 +99,13 @@ class _Assembly:
         mapping: SourceMapping,
         periods: Periods,
         occurrences: Occurrences,
-        orders: EventOrders | None,
+        legality: Legality | None,
     ) -> None:
         self._clinical = clinical
         self._mapping = mapping
         self._periods = periods
         self._it = occurrences
-        self._orders = orders
+        self._legality = legality
         self._kept = np.flatnonzero(periods.is_kept)
         place = np.full(clinical.n_patients + 1, -1, dtype=np.int64)  # the last one takes unknown patients
         place[self._kept] = np.arange(len(self._kept))
@@ -119,19 +126,15 @@ class _Assembly:
             first[:, -1] = np.where(periods.is_dead[kept], follow_up, _NEVER)
         entry_values, entry_days, visits = self._values()
         patients, kinds = np.nonzero(first != _NEVER)
-        keys = np.stack(
-            [np.concatenate([patients, visits["patient"]]), np.concatenate([first[patients, kinds], visits["day"]])]
-        )
-        days = pd.MultiIndex.from_arrays(list(keys)).unique().sort_values()
-        patient = days.get_level_values(0).to_numpy(np.int64)
-        n_days, n_labs = len(days), len(vocabulary.labs)
+        at_event = _key(patients, first[patients, kinds])
+        at_visit = _key(visits.patient, visits.day)
+        keys = np.unique(np.concatenate([at_event, at_visit]))
+        patient, day = keys // _DAYS, (keys % _DAYS).astype(np.int32)
+        n_days, n_labs = len(keys), len(vocabulary.labs)
         events = np.zeros((n_days, len(vocabulary.events)), dtype=np.bool_)
-        events[days.get_indexer(pd.MultiIndex.from_arrays([patients, first[patients, kinds]])), kinds] = True
+        events[np.searchsorted(keys, at_event), kinds] = True
         values = np.full((n_days, n_labs), np.nan)
-        values[
-            days.get_indexer(pd.MultiIndex.from_arrays([visits["patient"], visits["day"]])),
-            visits["lab"].to_numpy(np.int64),
-        ] = visits["value"]
+        values[np.searchsorted(keys, at_visit), visits.lab] = visits.value
         return EventSequences(
             vocabulary=vocabulary,
             patient_id=ids,
@@ -144,10 +147,10 @@ class _Assembly:
             entry_value_days=entry_days,
             follow_up_days=follow_up.astype(np.int32),
             offsets=np.concatenate([[0], np.cumsum(np.bincount(patient, minlength=len(kept)))]).astype(np.int64),
-            day=days.get_level_values(1).to_numpy(np.int32),
+            day=day,
             is_visit=~np.isnan(values).all(axis=1) if n_labs else np.zeros(n_days, dtype=np.bool_),
             events=events,
-            forbidden=events & self._forbidden(prevalent, first)[patient],
+            forbidden=events & self._forbidden(np.where(prevalent, 0, first), day, patient),
             values=values,
         )
 
@@ -179,52 +182,49 @@ class _Assembly:
         once[order[is_first]] = True
         return once
 
-    def _values(self) -> tuple[NDArray[np.float64], NDArray[np.int32], pd.DataFrame]:
+    def _values(self) -> tuple[NDArray[np.float64], NDArray[np.int32], "_DayValues"]:
         """Values at entry, how many days before it they were seen, and values of visits."""
         it, n_labs = self._it, self._it.n_labs
         is_lab = (it.target >= it.n_events) & (it.target < it.n_events + n_labs)
         merged = self._merged(it.is_open & is_lab, self._mapping.labs)
-        history = merged[merged["day"] <= 0]
-        last = history[~history.duplicated(["patient", "lab"], keep="last")]
+        is_history = merged.day <= 0
+        is_last = is_history.copy()
+        same = (merged.patient[1:] == merged.patient[:-1]) & (merged.lab[1:] == merged.lab[:-1])
+        is_last[:-1] &= ~(same & is_history[1:])
+        last, visits = merged.take(is_last), merged.take(~is_history)
         entry_values = np.full((len(self._kept), n_labs), np.nan)
         entry_days = np.full((len(self._kept), n_labs), -1, dtype=np.int32)
-        places = last["patient"].to_numpy(np.int64), last["lab"].to_numpy(np.int64)
-        entry_values[places] = last["value"]
-        entry_days[places] = -last["day"]
-        visits = merged[merged["day"] > 0]
-        kept = np.zeros(len(it.fate), dtype=np.bool_)
-        kept[last["place"]] = True
-        it.settle("entry_values", kept)
-        kept[visits["place"]] = True
-        it.settle("visit_values", kept)
-        kept[history["place"]] = True
-        it.settle("earlier_history", kept)
+        entry_values[last.patient, last.lab] = last.value
+        entry_days[last.patient, last.lab] = -last.day
+        for name, kept in (("entry_values", last), ("visit_values", visits), ("earlier_history", merged)):
+            chosen = np.zeros(len(it.fate), dtype=np.bool_)
+            chosen[kept.place] = True
+            it.settle(name, chosen)
         it.settle("merged_values", is_lab)
         return entry_values, entry_days, visits
 
-    def _merged(self, chosen: NDArray[np.bool_], rules: tuple[LabRule, ...]) -> pd.DataFrame:
+    def _merged(self, chosen: NDArray[np.bool_], rules: tuple[LabRule, ...]) -> "_DayValues":
         """One value a patient, lab and day, as published: the median of numbers, whether it was ever seen of flags."""
+        it = self._it
         places = np.flatnonzero(chosen)
-        frame = pd.DataFrame(
-            {
-                "patient": self._patient[places],
-                "lab": self._it.target[places] - self._it.n_events,
-                "day": self._day[places],
-                "value": self._it.value[places],
-                "place": places,
-            }
-        ).sort_values(["patient", "lab", "day", "value"], kind="stable")
-        groups = frame.groupby(["patient", "lab", "day"], sort=False, as_index=False)
-        merged = groups.agg(value=("value", "median"), highest=("value", "max"), place=("place", "first"))
-        value, lab = merged["value"].to_numpy(np.float64).copy(), merged["lab"].to_numpy()
+        order = places[np.lexsort((it.value[places], self._day[places], it.target[places], self._patient[places]))]
+        patient, lab, day = self._patient[order], it.target[order] - it.n_events, self._day[order]
+        is_first = np.ones(len(order), dtype=np.bool_)
+        is_first[1:] = (np.diff(patient) != 0) | (np.diff(lab) != 0) | (np.diff(day) != 0)
+        starts = np.flatnonzero(is_first)
+        lengths = np.diff(np.append(starts, len(order)))
+        ordered = it.value[order]
+        low, high = ordered[starts + (lengths - 1) // 2], ordered[starts + lengths // 2]
+        value, highest = (low + high) / 2, ordered[starts + lengths - 1]
+        merged = _DayValues(patient=patient[starts], lab=lab[starts], day=day[starts], value=value, place=order[starts])
         for number, rule in enumerate(rules):
-            is_it, kind = lab == number, rule.kind
+            is_it, kind = merged.lab == number, rule.kind
             if kind.kind == "flag":
-                value[is_it] = merged["highest"].to_numpy()[is_it]
+                value[is_it] = highest[is_it]
             else:
                 rounded = np.round(value[is_it] / kind.resolution) * kind.resolution
                 value[is_it] = np.clip(rounded, kind.low, kind.high)
-        return merged.assign(value=value).drop(columns="highest")
+        return merged
 
     def _bmi(self, of_persons: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of the person, or the last one that was measured on or before day 0."""
@@ -246,17 +246,13 @@ class _Assembly:
         bmi[self._patient[chosen]] = it.value[chosen]
         return bmi
 
-    def _forbidden(self, prevalent: NDArray[np.bool_], first: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """[patients, K] Whether the first event of a kind breaks the order that modules demand."""
-        forbidden = np.zeros(first.shape, dtype=np.bool_)
-        if self._orders is None:
-            return forbidden
-        since = np.where(prevalent, 0, first)
-        for event, other in zip(*np.nonzero(self._orders.forbidden_after), strict=True):
-            forbidden[:, event] |= since[:, other] < first[:, event]
-        for event, other in zip(*np.nonzero(self._orders.needs), strict=True):
-            forbidden[:, event] |= since[:, other] > first[:, event]
-        return np.asarray(forbidden & (first != _NEVER))
+    def _forbidden(
+        self, since: NDArray[np.int32], day: NDArray[np.int32], patient: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """[days, K] Events that cannot come to patients who have what they had before that day."""
+        if self._legality is None:
+            return np.zeros((len(day), since.shape[1]), dtype=np.bool_)
+        return ~self._legality.legal(since[patient] < day[:, None])
 
 
 def _event_counts(sequences: EventSequences, vocabulary: Vocabulary) -> tuple[EventCount, ...]:

@@ -77,9 +77,12 @@ def read_mapping(name: str, *, events: Path | None = None) -> SourceMapping:
     path = find_mapping(name)
     faults = Faults(path.name)
     root = Fields(read_document(path), "$", faults)
-    if "vocabulary" in root and events is None:
-        events = path.parent / root.text("vocabulary")
+    shared = root.text("vocabulary") if "vocabulary" in root else None
     root.take("vocabulary")
+    if shared is not None and ("events" in root or "labs" in root or "death" in root):
+        root.fault("vocabulary", "stands in place of `events`, `labs` and `death`; expected one or the other")
+    if shared is not None and events is None:
+        events = path.parent / shared
     mapping = _mapping(root, path.stem)
     if events is not None:
         own = Faults(events.name)

@@ -183,16 +183,14 @@ class _Judge:
         it, rows = self._it, self._clinical.rows
         repeats = np.zeros(len(it.fate), dtype=np.bool_)
         places = np.flatnonzero(it.is_open)
-        keys = pd.DataFrame(
-            {
-                "patient": it.patient[places],
-                "day": it.day[places],
-                "target": it.target[places],
-                "concept": rows["concept"].to_numpy()[it.source_row[places]],
-                "value": it.value[places],
-            }
-        )
-        repeats[places] = keys.duplicated().to_numpy()
+        concept = rows["concept"].to_numpy()[it.source_row[places]]
+        value = np.nan_to_num(it.value[places], nan=np.inf)
+        columns = (it.patient[places], it.day[places], it.target[places], concept, value)
+        order = np.lexsort(columns[::-1])  # equal rows stay in their order, so the first one is no repeat
+        same = np.ones(max(len(places) - 1, 0), dtype=np.bool_)
+        for column in columns:
+            same &= column[order][1:] == column[order][:-1]
+        repeats[places[order[1:]]] = same
         return repeats
 
     def _judge_labs(self) -> tuple[tuple[Unmapped, ...], tuple[Unmapped, ...]]:

@@ -290,5 +290,8 @@ def numbers(fields: Fields, key: str) -> dict[str, float]:
     if not isinstance(value, Mapping):
         fields.fault(key, "expected a mapping of texts to numbers")
         return {}
+    if any(isinstance(text, bool) for text in value):
+        fields.fault(key, "expected texts; put quotes around words like yes, no, on, off")
+        return {}
     inner = fields.inner(key)
     return {str(text): inner.number(str(text)) for text in value}
