@@ -57,6 +57,15 @@ def test_records_in_memory_read_as_those_on_disk(run: Path) -> None:
     assert list(rows_of_records(read_parquet(run / "parquet")).persons["patient_id"]) == ["0", "1", "2", "3", "4"]
 
 
+def test_rows_that_no_rule_names_may_be_left_out_at_once(run: Path) -> None:
+    mapping, records = read_mapping("records"), read_parquet(run / "parquet")
+    whole, part = rows_of_records(records), rows_of_records(records, only=mapping)
+    assert len(part.rows) + sum(part.counts.values()) == len(whole.rows)
+    expected, found = (make_sequences(each, mapping, source="records")[0] for each in (whole, part))
+    for field in _FIELDS:
+        np.testing.assert_array_equal(getattr(found, field), getattr(expected, field), err_msg=field)
+
+
 def test_csv_and_fhir_of_synthea_give_the_same_events_and_labs(shared: Path) -> None:
     sample = shared / "synthea" / "reference" / "sample"
     tables, bundles = read_source("synthea-csv", sample / "csv"), read_source("fhir", sample / "fhir")
