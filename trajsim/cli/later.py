@@ -12,7 +12,6 @@ VERBS: Mapping[str, str] = {
     "audit": "canary audit of a private model",
     "calibrate": "modules to published targets, and mortality offsets",
     "evaluate": "report on fidelity, utility and privacy",
-    "fit": "training, with or without differential privacy",
     "lint-data": "checks of anyone's data",
     "score": "a model on any visits",
 }
