@@ -9,7 +9,9 @@ import pytest
 from trajsim.documents import read_document
 from trajsim.errors import ConfigError
 from trajsim.learn.ingest import mapping as mapping_module
+from trajsim.learn.ingest.apply import make_sequences
 from trajsim.learn.ingest.mapping_reading import MAPPINGS, find_mapping, mapping_names, read_mapping
+from trajsim.learn.ingest.source import read_clinical
 
 SCHEMA = Path(mapping_module.__file__).with_name("mapping.schema.json")
 EVENTS_SCHEMA = SCHEMA.with_name("events.schema.json")
@@ -117,3 +119,17 @@ def test_named_mappings_are_sound_and_keep_their_schema(name: str) -> None:
 def test_schema_and_reader_name_the_same_faults() -> None:
     schema = json.loads(SCHEMA.read_text())["$defs"]["cleaning"]["properties"]
     assert set(schema) == set(mapping_module.JUDGED)
+
+
+def test_the_mapping_of_the_page_can_be_used(root: Path, tmp_path: Path) -> None:
+    page = (root / "docs" / "reference" / "mapping.md").read_text()
+    (tmp_path / "page.yaml").write_text(page.split("```yaml\n")[1].split("```")[0])
+    read = read_mapping(str(tmp_path / "page.yaml"))
+    assert read.vocabulary.event_names == ("gout", "death")
+    (tmp_path / "people.csv").write_text("id,sex,born,last_seen,died\na,m,1960-02-29,2015-03-01,\n")
+    visits = "id,day,diagnosis,urate,urate_unit\na,2010-01-01,M10.9,,\na,2010-01-31T08:30:00Z,Z00,500,umol/L\n"
+    (tmp_path / "visits1.csv").write_text(visits)
+    made, report = make_sequences(read_clinical(tmp_path, read), read, source="page")
+    assert (made.day.tolist(), made.values.tolist()) == ([30], [[8.4]])
+    assert made.prevalent.tolist() == [[True, False]]
+    assert report.unmapped_codes[0].what == "Z00"
