@@ -104,7 +104,8 @@ class EntryRule:
 
     Attributes:
         rule: ``column``: the source says (on the clock ``entry``: day 0). ``first_row``: the first day on which
-            something was coded or measured. ``age``: a birthday. ``hashed_age``: an age that a hash of the id picks.
+            something was coded or measured, at `youngest_years` or later. ``age``: a birthday. ``hashed_age``: an age
+            that a hash of the id picks.
         age_years: For ``age``.
         low_years: Lowest age for ``hashed_age``.
         high_years: Highest age for ``hashed_age``.

@@ -61,7 +61,7 @@ def periods_of(clinical: ClinicalRows, mapping: SourceMapping, faults: SourceFau
     """
     persons = clinical.persons
     birth, death, end = (_days(clinical, name) for name in ("birth", "death", "end"))
-    first_row, last_row = _row_span(clinical, birth)
+    first_row, last_row = _row_span(clinical, birth, mapping.entry.youngest_years)
     entry = _entry(clinical, mapping, birth, first_row)
     ends = _ends(clinical, mapping, entry, last_row, end)
     limit = entry + int(mapping.max_years * DAYS_PER_YEAR)
@@ -106,8 +106,10 @@ def _days(clinical: ClinicalRows, name: str) -> NDArray[np.int64]:
     return clinical.persons[name].to_numpy(np.int64)
 
 
-def _row_span(clinical: ClinicalRows, birth: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last day with a row, of every person; days before birth do not count."""
+def _row_span(
+    clinical: ClinicalRows, birth: NDArray[np.int64], youngest_years: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First day with a row that a person may enter on, and last day with a row; days before birth do not count."""
     patient = clinical.rows["patient"].to_numpy(np.int64)
     day = clinical.rows["day"].to_numpy(np.int64)
     is_day = (patient >= 0) & (day != NO_DAY)
@@ -116,7 +118,8 @@ def _row_span(clinical: ClinicalRows, birth: NDArray[np.int64]) -> tuple[NDArray
     none = np.iinfo(np.int64).max
     first = np.full(len(birth), none)
     last = np.full(len(birth), NO_DAY, dtype=np.int64)
-    np.minimum.at(first, patient[alive], day[alive])
+    grown = day >= birth[patient] + np.int64(np.ceil(youngest_years * DAYS_PER_YEAR)) if len(patient) else alive
+    np.minimum.at(first, patient[grown], day[grown])
     np.maximum.at(last, patient[alive], day[alive])
     return np.where(first == none, NO_DAY, first), last
 

@@ -56,7 +56,7 @@ def rows_of_records(records: Records, *, seed: int | None = None, only: SourceMa
         records: The patients, simulated or real.
         seed: Seed of the run that simulated them: patients then have the id that CSV and FHIR give them. Without it,
             their id in the data they were read from, or else their number.
-        only: Keep no rows but those whose code this mapping names, and count the others: whole lives hold fifty times
+        only: Keep no rows but those whose code this mapping names, and count the others: whole lives hold seven times
             as many. None: keep all, so that the report can list what is unmapped.
 
     Returns:

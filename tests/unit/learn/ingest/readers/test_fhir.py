@@ -167,6 +167,14 @@ def test_the_mapping_by_name_makes_sequences(tmp_path: Path) -> None:
     assert visit[:, labs.index("smoking")].tolist() == [1.0]
 
 
+def test_who_was_seen_as_a_child_enters_with_the_first_row_as_an_adult(tmp_path: Path) -> None:
+    child = {**PRESSURE, "effectiveDateTime": "1968-03-03"}
+    _ndjson(tmp_path / "a.ndjson", PATIENT, child, {**PRESSURE, "effectiveDateTime": "1968-03-05"}, SMOKING)
+    sequences, report = make_sequences(read_fhir(tmp_path), read_mapping("fhir"), source="a")
+    assert sequences.entry_age_days.tolist() == [_day("1968-03-05") - _day("1950-03-04")]
+    assert report.patients_left_out == {}
+
+
 def test_a_birth_date_may_be_a_year_or_an_instant(tmp_path: Path) -> None:
     instant = {
         "extension": [
