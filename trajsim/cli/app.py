@@ -15,7 +15,7 @@ from typing import Annotated, TextIO
 import typer
 
 import trajsim
-from trajsim.cli import check, export, fit, generate, graph, ingest, load, parity, recruit, trace, validate, warmup
+from trajsim.cli import check, export, fit, generate, graph, ingest, load, parity, recruit, score, trace, validate, warmup
 from trajsim.cli.console import complain, say
 from trajsim.cli.later import refuse_later
 from trajsim.cli.os_faults import error_from_os
@@ -38,6 +38,7 @@ app.command("check")(check.check)
 app.command("graph")(graph.graph)
 app.command("ingest")(ingest.ingest)
 app.command("fit")(fit.fit)
+app.command("score")(score.score)
 app.command("trace")(trace.trace)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)

@@ -13,7 +13,6 @@ VERBS: Mapping[str, str] = {
     "calibrate": "modules to published targets, and mortality offsets",
     "evaluate": "report on fidelity, utility and privacy",
     "lint-data": "checks of anyone's data",
-    "score": "a model on any visits",
 }
 
 _OPTIONS: Mapping[str, str] = {

@@ -4,7 +4,7 @@ Both are fitted without privacy, so they are made anew for every comparison and 
 at every birthday and at every day with an event: age in whole years and what the patient has are constant in a stretch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,25 @@ def split_exposure(sequences: EventSequences, *, legality: Legality | None = Non
     )
 
 
+def censored_after(sequences: EventSequences, *, n_days: int) -> EventSequences:
+    """Ends observation of every patient after so many days with something: what a model with fixed rows can read.
+
+    A comparison of likelihoods is fair only on the same part of a history.
+    """
+    is_cut = sequences.n_days > n_days
+    if not is_cut.any():
+        return sequences
+    within = np.arange(len(sequences.day)) - np.repeat(sequences.offsets[:-1], sequences.n_days)
+    kept = within < n_days
+    counts = np.minimum(sequences.n_days, n_days)
+    last = sequences.day[sequences.offsets[:-1][is_cut] + n_days - 1]
+    follow_up = sequences.follow_up_days.copy()
+    follow_up[is_cut] = last
+    per_day = {name: getattr(sequences, name)[kept] for name in ("day", "is_visit", "events", "forbidden", "values")}
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return replace(sequences, offsets=offsets, follow_up_days=follow_up, **per_day)
+
+
 def _forbidden_first(sequences: EventSequences) -> Bools:
     """[n, K] Whether the first event of a kind is one that the bound modules do not allow."""
     result = np.zeros(sequences.prevalent.shape, dtype=bool)
@@ -153,6 +172,23 @@ def fit_rate_table(train: EventSequences, *, legality: Legality | None = None) -
         overall = (events.sum() + 0.5) / max(years.sum(), 1.0)
         rates[kind] = ((events + 0.5) / (years + 0.5 / overall)).reshape(N_DECADES, 2)
     return RateTable(rates=rates, legality=legality)
+
+
+def fit_constant_rates(train: EventSequences, *, legality: Legality | None = None) -> RateTable:
+    """One rate an event for everybody: from here on, every gain is a gain.
+
+    Args:
+        train: Patients to fit on.
+        legality: What may follow what; first occurrences when None.
+
+    Raises:
+        ConfigError: There are no patients.
+    """
+    _require_patients(train)
+    stretches = split_exposure(train, legality=legality)
+    years = stretches.years @ stretches.at_risk
+    rates = (stretches.observed.sum(axis=0) + 0.5) / np.maximum(years, 1.0)
+    return RateTable(rates=np.tile(rates[:, None, None], (1, N_DECADES, 2)), legality=legality)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

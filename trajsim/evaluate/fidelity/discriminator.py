@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.evaluate.boosting import boosted_scores
 from trajsim.evaluate.metric import FREE_RUN, Metric
 from trajsim.evaluate.patient_features import as_matrix, course_features, entry_features
 from trajsim.evaluate.ranking import RankedScores
@@ -19,14 +20,11 @@ N_FLOOR = 5
 
 def out_of_fold_scores(features: Floats, is_case: NDArray[np.bool_], *, seed: int) -> Floats:
     """What gradient boosting, trained on the other three quarters of patients, says of each patient."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold
 
     scores = np.empty(len(is_case))
     for rest, fold in StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(features, is_case):
-        model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, random_state=seed, early_stopping=False)
-        model.fit(features[rest], is_case[rest])
-        scores[fold] = model.decision_function(features[fold])
+        scores[fold] = boosted_scores(features[rest], is_case[rest], features[fold], seed=seed)
     return scores
 
 
