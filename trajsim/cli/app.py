@@ -15,7 +15,21 @@ from typing import Annotated, TextIO
 import typer
 
 import trajsim
-from trajsim.cli import check, export, fit, generate, graph, ingest, load, parity, recruit, score, trace, validate, warmup
+from trajsim.cli import (
+    check,
+    export,
+    fit,
+    generate,
+    graph,
+    ingest,
+    load,
+    parity,
+    recruit,
+    score,
+    trace,
+    validate,
+    warmup,
+)
 from trajsim.cli.console import complain, say
 from trajsim.cli.later import refuse_later
 from trajsim.cli.os_faults import error_from_os
