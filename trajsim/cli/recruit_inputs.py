@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trajsim.cli.keep_modules import KEY as KEEP_MODULES
 from trajsim.cli.keep_modules import is_keep_module, with_keep_modules
+from trajsim.documents import read_document
 from trajsim.errors import DataFileError, TrajsimError
 from trajsim.records import Records
 from trajsim.trials.criteria.circe import import_circe
@@ -21,7 +22,6 @@ from trajsim.trials.criteria.hierarchy import Hierarchy, read_hierarchy
 from trajsim.trials.criteria.read import decode_criteria
 from trajsim.trials.criteria.records_source import RecordsSource
 from trajsim.trials.criteria.truth import Reading
-from trajsim.trials.fields import read_document
 from trajsim.trials.forecast import read_accrual_log
 from trajsim.trials.recruitment.chart_review import ChartReview, names_of
 from trajsim.trials.recruitment.eligibility import TRUE, Eligibility, Remembered
