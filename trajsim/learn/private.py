@@ -6,6 +6,7 @@ the guarantee needs is decided before the first step, and nothing here looks at 
 patients to decide anything.
 """
 
+import copy
 import hashlib
 import math
 import os
@@ -331,9 +332,7 @@ class ClippedSums:
 
     def __init__(self, loss: Loss, buckets: Sequence[Rows], *, plan: PrivacyPlan) -> None:
         """Compiles nothing yet; keeps the rows where JAX computes."""
-        self._rows = [jax.device_put(dict(rows)) for rows in buckets if n_rows(rows)]
-        counts = [n_rows(rows) for rows in buckets if n_rows(rows)]
-        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self._put(buckets)
         gradient = jax_privacy.clipped_grad(
             loss,
             argnums=0,
@@ -351,6 +350,17 @@ class ClippedSums:
             return jax.tree.map(jnp.add, total, found)
 
         self._add = jax.jit(add)
+
+    def _put(self, buckets: Sequence[Rows]) -> None:
+        self._rows = [jax.device_put(dict(rows)) for rows in buckets if n_rows(rows)]
+        counts = [n_rows(rows) for rows in buckets if n_rows(rows)]
+        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    def with_rows(self, buckets: Sequence[Rows]) -> "ClippedSums":
+        """The same sums over other patients, without compiling again."""
+        other = copy.copy(self)
+        other._put(buckets)
+        return other
 
     @property
     def n_patients(self) -> int:
