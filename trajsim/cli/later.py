@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from trajsim.errors import ConfigError
 
 VERBS: Mapping[str, str] = {
-    "audit": "canary audit of a private model",
     "calibrate": "modules to published targets, and mortality offsets",
     "evaluate": "report on fidelity, utility and privacy",
     "lint-data": "checks of anyone's data",
