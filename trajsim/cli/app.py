@@ -16,6 +16,7 @@ import typer
 
 import trajsim
 from trajsim.cli import (
+    audit,
     check,
     export,
     fit,
