@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import zstandard
 
 from tests.unit.learn.ingest.readers.clinical import person, rows_of
 from trajsim.errors import DataFileError
@@ -105,6 +106,16 @@ def test_ndjson_and_bundles_give_the_same_rows(tmp_path: Path) -> None:
         assert sorted(rows_of(clinical), key=str) == sorted(ROWS, key=str)
         ann = person(clinical, "ann")
         assert (ann["sex"], ann["birth"], ann["death"]) == ("female", _day("1950-03-04"), _day("2009-12-31"))
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst"])
+def test_compressed_lines_are_read_and_broken_ones_told(tmp_path: Path, suffix: str) -> None:
+    text = "".join(json.dumps(each) + "\n" for each in ALL).encode()
+    packed = gzip.compress(text) if suffix == "gz" else zstandard.ZstdCompressor().compress(text)
+    (tmp_path / f"a.ndjson.{suffix}").write_bytes(packed)
+    assert sorted(rows_of(read_fhir(tmp_path)), key=str) == sorted(ROWS, key=str)
+    (tmp_path / f"b.ndjson.{suffix}").write_bytes(b"not packed at all")
+    assert any(f"b.ndjson.{suffix}: cannot be read" in fault for fault in read_fhir(tmp_path).faults)
 
 
 def test_entries_may_name_the_patient_by_the_url_of_the_bundle(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from trajsim.learn.ingest.mapping_reading import read_mapping
 from trajsim.learn.ingest.readers.formats import READERS, read_source
 from trajsim.learn.ingest.readers.records import read_records, rows_of_records
 from trajsim.learn.ingest.rows import ClinicalRows
-from trajsim.records.parquet import read_parquet
+from trajsim.records.parquet import read_parquet, write_parquet
 
 NAMES = ("records", "synthea-csv", "synthea-fhir", "fhir", "meds", "omop")
 _FIELDS = (
@@ -55,6 +55,17 @@ def test_records_in_memory_read_as_those_on_disk(run: Path) -> None:
     assert list(in_memory.persons["patient_id"]) == list(on_disk.persons["patient_id"])
     assert rows_of(in_memory)[:500] == rows_of(on_disk)[:500]
     assert list(rows_of_records(read_parquet(run / "parquet")).persons["patient_id"]) == ["0", "1", "2", "3", "4"]
+
+
+def test_a_patient_in_two_shards_is_a_fault_with_its_file(run: Path, tmp_path: Path) -> None:
+    records = read_parquet(run / "parquet")
+    for shard in (0, 1):
+        write_parquet(records, tmp_path, shard=shard)
+    faults = read_records(tmp_path).faults
+    assert len(faults) == 5
+    assert (
+        faults[0] == "patients/part-00000001.parquet, row 1: patient 0 stands in shard 0 too: a patient is never split"
+    )
 
 
 def test_rows_that_no_rule_names_may_be_left_out_at_once(run: Path) -> None:
