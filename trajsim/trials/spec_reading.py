@@ -95,6 +95,7 @@ def spec_from(document: object, *, source: Path) -> TrialSpec:
         stops_at_target=recruitment.flag("stops_at_target", default=True),
         resample=recruitment.text("resample", "poisson", choices=RESAMPLING),
         scale=recruitment.number("scale", 1.0, low=1e-6, high=1e4),
+        spread_days=recruitment.whole("spread_days", 0, low=0, high=3_650),
         visit_classes=recruitment.texts("visit_classes", ()),
         catchment=catchment,
         site_variation=recruitment.number("site_variation", 0.0, low=0.0, high=10.0),
@@ -113,6 +114,8 @@ def spec_from(document: object, *, source: Path) -> TrialSpec:
     randomization.take("strata")
     if spec.resample == "fixed" and spec.scale != 1.0:
         recruitment.fault("scale", f"must be 1 where `resample` is fixed, got {spec.scale:g}")
+    if spec.resample == "fixed" and spec.spread_days:
+        recruitment.fault("spread_days", f"must be 0 where `resample` is fixed, got {spec.spread_days}")
     for part in (recruitment, randomization, root):
         part.done()
     faults.require_none("the trial spec")
@@ -287,6 +290,7 @@ def _funnel(part: Fields) -> Funnel:
         visits_per_year=part.number("visits_per_year", 0.0, low=0, high=1_000),
         eligible=_rate(part, "eligible", _ELIGIBLE),
         completes=_rate(part, "completes", _RANDOMIZED),
+        invitations=part.whole("invitations", 1, low=1, high=100),
     )
     part.done()
     return funnel

@@ -63,6 +63,11 @@ class _Replicate:
         return self.fates.randomized_day[self.own]
 
     @property
+    def record_day(self) -> Ints:
+        """The same days in the lives of the records."""
+        return self.day - self.fates.shift[self.own]
+
+    @property
     def event_days(self) -> Ints:
         """Days of endpoints, ascending."""
         happened = self.followed.status == EVENT
@@ -167,7 +172,7 @@ def _block(world: World, found: "Sequence[_Replicate]", numbers: Ints, groups: _
                 for n, each in zip(n_screened, found, strict=True)
             ]
         ),
-        levels=np.array([groups.count(world, each.patient, each.day) for each in found], np.int32),
+        levels=np.array([groups.count(world, each.patient, each.record_day) for each in found], np.int32),
     )
 
 
@@ -175,8 +180,9 @@ def _replicate(world: World, draws: Draws) -> _Replicate:
     fates = recruit(world, draws)
     own = randomized_of(fates)
     patient, day = fates.patient[own], fates.randomized_day[own]
-    arm = allocate(world, draws, patient, day)
-    return _Replicate(fates=fates, own=own, followed=follow_up(world, draws, patient, fates.copy[own], day, arm))
+    copy, shift = fates.copy[own], fates.shift[own]
+    arm = allocate(world, draws, patient, day - shift)
+    return _Replicate(fates=fates, own=own, followed=follow_up(world, draws, patient, copy, day, arm, shift=shift))
 
 
 def _counted(places: Sequence[Ints], n: int) -> NDArray[np.int32]:
@@ -263,7 +269,7 @@ def _gathered(
         trial_end=joined("trial_end"),
         cost=joined("cost"),
         shares=shares_of(
-            groups.levels, groups.count(world, diseased, world.visit_key[first_visit] % STRIDE), joined("levels")
+            groups.levels, groups.count(world, diseased, world.day_of(world.visit_key[first_visit])), joined("levels")
         ),
     )
 
