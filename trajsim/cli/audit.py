@@ -60,7 +60,7 @@ def audit(
         epsilon=epsilon, delta=delta, public_n=public_n, steps=steps, batch_size=max(1, public_n // _ONE_BATCH_IN)
     )
     settings = AuditSettings(kind=kind, n_canaries=canaries, n_patients=patients, insecure_seed=insecure_seed)
-    say(f"auditing {count(steps, 'step')} at epsilon {epsilon:g} with {count(canaries, 'canary')}", quiet=quiet)
+    say(f"auditing {count(steps, 'step')} at epsilon {epsilon:g} with {canaries:,} canaries", quiet=quiet)
     result = audit_model(read_sequences(data), plan=plan, settings=settings)
     if json is not None:
         _write(json, plan, result)

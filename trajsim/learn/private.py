@@ -37,6 +37,8 @@ _B2 = 0.99
 _WARM_UP = 10
 _LAST_RATE = 0.1
 _CHUNK = 128
+_LONG_CHUNK = 32  # of long histories: more would leave the cache of a core
+_LONG_ROW = 2_000
 _SAVE_EVERY = 25
 _N_BARS = 20
 _ONE_BATCH_IN = 6
@@ -378,8 +380,13 @@ class ClippedSums:
         for index, rows in enumerate(self._rows):
             low, high = self._starts[index], self._starts[index + 1]
             within = patients[(patients >= low) & (patients < high)] - low
-            for positions, is_padding in fixed_chunks(within, _CHUNK):
+            for positions, is_padding in fixed_chunks(within, _chunk_size(rows)):
                 yield rows, positions, is_padding
+
+
+def _chunk_size(rows: Tree) -> int:
+    """How many patients are computed at once, by how much one of them holds."""
+    return _CHUNK if sum(values[0].size for values in rows.values()) <= _LONG_ROW else _LONG_CHUNK
 
 
 def wrapped_key(data: Tree) -> jax.Array:
