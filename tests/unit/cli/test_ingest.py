@@ -65,6 +65,15 @@ def test_events_of_ones_own(source: Path, tmp_path: Path) -> None:
     assert read_sequences(tmp_path / "out").vocabulary.event_names == ("potassium",)
 
 
+def test_events_that_bundled_modules_forbid(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tmp_path / "events.yaml"
+    events.write_text("events: [{name: angina, codes: [k]}, {name: myocardial_infarction, codes: [ua]}]\n")
+    more = ("--out", str(tmp_path / "out"), "--events", str(events), "--modules-dir", "bundled")
+    assert run(source, *more) == 0
+    assert "angina 0 1 1 myocardial_infarction 1 1 0" in " ".join(capsys.readouterr().out.split())
+    assert read_sequences(tmp_path / "out").forbidden.tolist() == [[False, False], [True, False]]
+
+
 def test_a_faulty_source_is_a_finding_and_writes_nothing(
     source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
