@@ -85,7 +85,7 @@ def _load(paths: Sequence[Path], rule: TableRule, source: Path, faults: list[str
     row = pd.Series([number for length in lengths for number in range(1, length + 1)], dtype="int64")
     if rule.join is not None:
         other = source / rule.join.file
-        key = rule.join.on
+        key = rule.join.key
         missing = [f"{other}: no such file"] if not other.is_file() else _missing(other, [key, *joined])
         faults += missing
         if missing:
@@ -100,7 +100,7 @@ def needed_columns(rule: TableRule) -> list[str]:
     persons, join = rule.persons, rule.join
     times: list[TimeRule | None] = [rule.time]
     wheres: list[Where] = []
-    names: list[str | None] = [rule.patient, None if join is None else join.on]
+    names: list[str | None] = [rule.patient, None if join is None else join.key]
     if persons is not None:
         names += [persons.sex, persons.age_years, persons.bmi]
         times += [persons.birth, persons.entry, persons.end, persons.death]

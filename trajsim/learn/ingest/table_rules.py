@@ -114,7 +114,7 @@ class JoinRule:
     """Columns of another table that are added by a key."""
 
     file: str
-    on: str
+    key: str
     columns: tuple[str, ...]
 
 
@@ -244,7 +244,7 @@ def _row(fields: Fields, time: TimeRule | None) -> RowRule:
 
 
 def _join(fields: Fields) -> JoinRule:
-    rule = JoinRule(file=fields.text("file"), on=fields.text("on"), columns=fields.texts("columns"))
+    rule = JoinRule(file=fields.text("file"), key=fields.text("key"), columns=fields.texts("columns"))
     fields.done()
     return rule
 
