@@ -20,6 +20,7 @@ from trajsim.trials.criteria.form import (
     NumberTest,
     Occurrence,
     PatientCriterion,
+    RangeOp,
     Rule,
     Window,
 )
@@ -73,7 +74,8 @@ def _happened(rng: Random, key: int, last: int, *, all_known: bool) -> Happened:
 
 
 def _number(rng: Random, top: int = 4) -> NumberTest:
-    op = rng.choice(("<", "<=", "==", "!=", ">=", ">", "between", "outside"))
+    ops: tuple[RangeOp, ...] = ("<", "<=", "==", "!=", ">=", ">", "between", "outside")
+    op = rng.choice(ops)
     low, high = sorted((float(rng.randint(0, top)), float(rng.randint(0, top))))
     return NumberTest(op=op, value=low, upper=high if op in {"between", "outside"} else None)
 
