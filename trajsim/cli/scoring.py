@@ -110,6 +110,7 @@ def _gains(request: ScoreRequest, events: Floats, left_out: list[str]) -> Iterat
     fitted: dict[str, RateTable | CoxPlus] = {
         "event_nll_constant": fit_constant_rates(train, legality=legality),
         "event_nll_table": fit_rate_table(train, legality=legality),
+        "event_nll_table_at_risk": fit_rate_table(train, legality=legality, only_at_risk=True),
         "event_nll_cox": fit_cox_plus(train, legality=legality),
     }
     values = {name: baseline.teacher_forced(real).nll_events for name, baseline in fitted.items()}
@@ -117,6 +118,8 @@ def _gains(request: ScoreRequest, events: Floats, left_out: list[str]) -> Iterat
         yield from nll(name, of_patients, resampling=request.resampling)
     table, cox = values["event_nll_table"], values["event_nll_cox"]
     yield from event_nll_gain(table, cox, events, resampling=request.resampling)
+    at_risk = values["event_nll_table_at_risk"]
+    yield from event_nll_gain(at_risk, cox, events, name="event_nll_gain_at_risk", resampling=request.resampling)
     if request.reference is None:
         left_out.append("share_of_reference_gain: no model to compare with (--reference)")
         return

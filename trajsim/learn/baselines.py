@@ -131,7 +131,7 @@ def _score(stretches: _Stretches, rates: Floats, n: int) -> BaselineScore:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RateTable:
-    """New cases per year by decade of attained age and sex.
+    """New cases a year by decade of attained age and sex.
 
     Attributes:
         rates: [K, decades, 2] Women first.
@@ -149,14 +149,17 @@ class RateTable:
         return _score(stretches, rates, len(sequences))
 
 
-def fit_rate_table(train: EventSequences, *, legality: Legality | None = None) -> RateTable:
+def fit_rate_table(train: EventSequences, *, legality: Legality | None = None, only_at_risk: bool = False) -> RateTable:
     """Fits rates by decade of age and sex: the shape in which a hand-written module holds them.
 
-    A cell counts half an event more than it saw, at the rate of all cells, so that no cell says never.
+    Published tables of new cases count them per year of the whole population, those who have the disease among them,
+    and so does this one, unless it is told not to. A cell counts half an event more than it saw, at the rate of all
+    cells, so that no cell says never.
 
     Args:
         train: Patients to fit on.
         legality: What may follow what; first occurrences when None.
+        only_at_risk: Count years of those alone to whom the event can come: a better table.
 
     Raises:
         ConfigError: There are no patients.
@@ -167,7 +170,8 @@ def fit_rate_table(train: EventSequences, *, legality: Legality | None = None) -
     n_kinds = stretches.at_risk.shape[1]
     rates = np.empty((n_kinds, N_DECADES, 2))
     for kind in range(n_kinds):
-        years = np.bincount(cell, weights=stretches.years * stretches.at_risk[:, kind], minlength=2 * N_DECADES)
+        weights = stretches.years * stretches.at_risk[:, kind] if only_at_risk else stretches.years
+        years = np.bincount(cell, weights=weights, minlength=2 * N_DECADES)
         events = np.bincount(cell, weights=stretches.observed[:, kind].astype(float), minlength=2 * N_DECADES)
         overall = (events.sum() + 0.5) / max(years.sum(), 1.0)
         rates[kind] = ((events + 0.5) / (years + 0.5 / overall)).reshape(N_DECADES, 2)
