@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.evaluate.metric import FREE_RUN, Metric
+from trajsim.evaluate.metric import FREE_RUN, TEACHER_FORCED, Metric
 from trajsim.evaluate.resampling import Resampling
 from trajsim.event_sequences import EventSequences
 from trajsim.learn.scoring import TeacherForced
@@ -60,7 +60,19 @@ def score_model(request: ScoreRequest) -> Scores:
     """Measures everything that can be measured."""
     left_out: list[str] = []
     metrics = [*_teacher_forced(request, left_out), *_futures(request), *_cohort(request, left_out)]
+    left_out += _rare(request.real.vocabulary.event_names, metrics)
     return Scores(metrics=tuple(metrics), left_out=tuple(left_out))
+
+
+def _rare(names: tuple[str, ...], metrics: list[Metric]) -> list[str]:
+    """Sentences on outcomes that a measure leaves out because they are too rare among the real patients."""
+    sentences = []
+    for name, mode in (("expected_observed", TEACHER_FORCED), ("expected_observed", FREE_RUN), ("c_index", FREE_RUN)):
+        found = {metric.outcome for metric in metrics if (metric.name, metric.mode) == (name, mode)}
+        missing = [event for event in names if event not in found]
+        if missing:
+            sentences.append(f"{name}.{mode}: too few first events of {', '.join(missing)}")
+    return sentences
 
 
 def _total(read: TeacherForced) -> Floats:

@@ -127,3 +127,19 @@ def test_illegal_events_are_counted() -> None:
 def test_json_has_flat_keys_and_null_for_what_is_not_there() -> None:
     metric = Metric(name="ks", mode="free_run", outcome="hdl", value=0.05, n=7)
     assert to_json([metric]) == {"ks.free_run.hdl": {"value": 0.05, "low": None, "high": None, "n": 7, "floor": None}}
+
+
+@pytest.mark.parametrize("measure", [*DISTANCES, discriminator], ids=lambda measure: str(measure.__name__))
+def test_what_never_happens_or_is_never_measured_breaks_nothing(measure: Measured) -> None:
+    empty = REAL.take(np.arange(30))
+    rows = np.zeros(0, dtype=np.int64)
+    nothing = replace(
+        empty,
+        offsets=np.zeros(31, dtype=np.int64),
+        prevalent=np.zeros_like(empty.prevalent),
+        entry_values=np.full_like(empty.entry_values, np.nan),
+        **{name: getattr(empty, name)[rows] for name in ("day", "is_visit", "events", "forbidden", "values")},
+    )
+    for real, other in ((nothing, nothing), (REAL, nothing)):
+        metrics = measure(real, other, train=real, resampling=QUICK)
+        assert all(np.isfinite(metric.value) for metric in metrics)

@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 
 NAME = "discriminator"
 N_FOLDS = 4
+MIN_PATIENTS = 20
 N_FLOOR = 5
 """Random parts behind the floor: each one is a classifier of its own, so there are few."""
 
@@ -45,10 +46,13 @@ def discriminator(
     """Area under the curve in four folds: on the whole course of a patient, and on the state at entry alone.
 
     As many of the cohort are taken as there are real patients. The interval is a bootstrap of patients whose scores
-    stay as they are; the floor is the highest of a few classifiers of training patients against the real ones.
+    stay as they are; the floor is that of a few classifiers of training patients against the real ones. Nothing where
+    there are too few patients.
     """
     resampling = resampling or Resampling()
-    metrics = []
+    metrics: list[Metric] = []
+    if min(len(real), len(other)) < MIN_PATIENTS:
+        return ()
     for outcome, with_course in (("", True), ("entry", False)):
         ranked = _ranked(real, other, with_course=with_course, seed=resampling.seed)
         size = min(len(real), len(other))
