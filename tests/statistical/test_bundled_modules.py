@@ -21,7 +21,7 @@ from trajsim.population.build import build_cohort
 from trajsim.population.cohort import Cohort
 from trajsim.population.options import PopulationOptions
 
-TIMED = ("all_causes_of_death", "later_infarctions")  # what a model of trajectories times; nothing without one
+TIMED = ("all_causes_of_death", "infarction_after_angina")  # what a model of trajectories times; nothing without one
 BUNDLED = (
     "all_causes_of_death",
     "atrial_fibrillation",
@@ -31,7 +31,7 @@ BUNDLED = (
     "fatty_liver",
     "heart_failure",
     "hypertension",
-    "later_infarctions",
+    "infarction_after_angina",
     "stroke",
     "upper_respiratory_infection",
     "wellness_visits",

@@ -62,7 +62,7 @@ def test_no_wait_for_a_follow_up_is_bound(bundled: ModuleSet) -> None:
     assert waits - onsets == {
         ("all_causes_of_death", "Year of Life"),
         ("diabetes", "Year of Prediabetes"),
-        ("later_infarctions", "Between Infarctions"),
+        ("infarction_after_angina", "Before the Infarction"),
     }
 
 
