@@ -1,6 +1,7 @@
 """JSON and YAML text as Python values; a key that stands twice in one mapping is a fault, not a silent loss."""
 
 import json
+from collections.abc import Hashable
 
 import yaml
 
@@ -63,6 +64,9 @@ def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[object, object
     out: dict[object, object] = {}
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
+        if not isinstance(key, Hashable):
+            msg = f"{key!r} cannot be a key"
+            raise yaml.constructor.ConstructorError(None, None, msg, key_node.start_mark)
         if key in out:
             msg = f"the key {key!r} stands twice in one mapping"
             raise yaml.constructor.ConstructorError(None, None, msg, key_node.start_mark)

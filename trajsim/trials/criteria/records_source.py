@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trajsim.errors import SchemaError
 from trajsim.records import Records
 from trajsim.records.table import concat
 from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, Mask, years_of
@@ -80,8 +81,13 @@ class RecordsSource:
             observed_from: Where observation begins.
 
         Raises:
-            SchemaError: Rows are not contiguous by patient.
+            SchemaError: A patient stands twice, or rows are not contiguous by patient.
         """
+        ids, counts = np.unique(records.patient_ids, return_counts=True)
+        if len(ids) < records.n_patients:
+            twice = ids[counts > 1]
+            msg = f"{len(twice)} patients stand more than once among {records.n_patients}, {twice[0]} the first of them"
+            raise SchemaError(msg)
         self._records = records
         self._book = CodeBook(hierarchy or Hierarchy())
         self._columns: dict[str, RecordColumns] = {}
@@ -283,7 +289,7 @@ def evaluate_records(
 
     Raises:
         CriteriaError: The definition cannot be run on Records under that reading.
-        SchemaError: Rows are not contiguous by patient.
+        SchemaError: A patient stands twice, or rows are not contiguous by patient.
 
     Example:
         >>> from trajsim.trials.criteria.form import Entry, EventCriterion

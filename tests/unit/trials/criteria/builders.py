@@ -1,7 +1,7 @@
 """Small made-up Records for criteria, and what criteria say of them."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +45,7 @@ def records(
     *,
     born: int = -14_610,
     last: int = 1_000,
-    people: dict[str, Sequence[Any]] | None = None,
+    people: Mapping[str, Sequence[Any]] | None = None,
     **tables: list[Row],
 ) -> Records:
     """Records of n people, numbered from 1, 40 years old at the start, with the rows of the tables that are named."""
