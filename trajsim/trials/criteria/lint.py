@@ -1,10 +1,9 @@
 """Checks criteria without data: what cannot hold, what says nothing, what was probably meant otherwise."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations
 
-from trajsim.trials.criteria.circe import parse_circe
+from trajsim.trials.criteria.circe import in_expression, parse_circe
 from trajsim.trials.criteria.findings import Finding, Severity, sort_findings
 from trajsim.trials.criteria.form import (
     CodeSet,
@@ -76,8 +75,7 @@ def lint_circe(data: bytes, *, file: str = "") -> list[Finding]:
     """
     definition, findings = parse_circe(data, file=file)
     more = [] if definition is None else lint(definition)
-    named = [replace(each, file=file) for each in more]
-    return sort_findings([*findings, *named])
+    return sort_findings([*findings, *(in_expression(each, file) for each in more)])
 
 
 def _note(rule: str, severity: Severity, path: str, message: str, hint: str | None = None) -> Finding:
