@@ -106,6 +106,8 @@ class EventReader:
             elif kind == "codes":
                 turned = self._values.flag(item, f"{key}Exclude", path)
                 codes = tuple(self._values.coding(each, at) for at, each in self._values.mappings(item, key, path))
+                if not isinstance(item[key], list):
+                    continue  # a fault already
                 out[name] = (*out.get(name, ()), CodeTest(any_of=codes, exclude=turned, path=where))
             elif kind == "set_test":
                 test = self._set_test(self._values.mapping(item, key, path), where)

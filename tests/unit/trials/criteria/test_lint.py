@@ -80,6 +80,13 @@ OURS: Mapping[str, tuple[str, str]] = {
 }  # fmt: skip
 """Criteria that a rule speaks of, and criteria that it does not."""
 
+SILENT = [
+    # What another rule says already.
+    ("CRT507", text(_FINE, entry="[{domain: drug, codes: a1c}]", exposure_exit="{codes: met}")),
+    ("CRT501", text(f"[{_TWICE}, {_TWICE}]" % ("at least 3", "at most 3"))),
+    ("CRT501", text("[{name: w, patient: {sex: F}}, {name: m, patient: {sex: [F, M]}}]")),
+]
+
 # More of the same rule: other ways into it.
 MORE = [
     ("CRT103", text(_measured("value: seven"))),
@@ -131,6 +138,11 @@ def test_a_rule_speaks_and_is_silent(rule: str) -> None:
 @pytest.mark.parametrize(("rule", "criteria"), MORE)
 def test_other_ways_into_a_rule(rule: str, criteria: str) -> None:
     assert rule in _fired(criteria)
+
+
+@pytest.mark.parametrize(("rule", "criteria"), SILENT)
+def test_what_is_near_a_rule_and_no_fault(rule: str, criteria: str) -> None:
+    assert rule not in _fired(criteria)
 
 
 # --- what only a Circe expression can have ----------------------------------------------------------------------------
