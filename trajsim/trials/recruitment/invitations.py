@@ -128,11 +128,20 @@ class _Invitation:
         return taken
 
     def answer(self, who: Candidates, reason: Ints, day: Ints, times: int) -> None:
-        """Lets those leave whom an invitation does not bring."""
-        leave(reason, ~self.is_reached(who, times), reasons.NOT_REACHED)
-        leave(reason, self.is_taken(who, day), reasons.IN_ANOTHER_TRIAL)
-        u = self._draws.uniforms(purpose.CONSENT, self._ids(who), who.copy)
-        leave(reason, ~(u < self._chance(who, day)), reasons.DECLINED)
+        """Lets those leave whom an invitation does not bring; who has left needs no draws."""
+        going, some = self._going(who, reason)
+        reason[going[~self.is_reached(some, times)]] = reasons.NOT_REACHED
+        if self._world.spec.competing:
+            going, some = self._going(who, reason)
+            reason[going[self.is_taken(some, day[going])]] = reasons.IN_ANOTHER_TRIAL
+        going, some = self._going(who, reason)
+        u = self._draws.uniforms(purpose.CONSENT, self._ids(some), some.copy)
+        reason[going[~(u < self._chance(some, day[going]))]] = reasons.DECLINED
+
+    def _going(self, who: Candidates, reason: Ints) -> tuple[Ints, Candidates]:
+        """Places of those who have not left, and they themselves."""
+        going = np.flatnonzero(reason == GOING_ON)
+        return going, who.take(going)
 
     def _chance(self, who: Candidates, day: Ints) -> Floats:
         """Chance of consent of each, by age, sex, distance and burden."""

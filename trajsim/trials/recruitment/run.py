@@ -105,8 +105,7 @@ def simulate_recruitment(
         return _block(world, found, numbers, groups)
 
     options = Performance(block=_BLOCK) if performance is None else performance
-    blocks = in_blocks(work, replicates, performance=options)
-    return _gathered(world, seed, blocks, groups, site_days.counts)
+    return _gathered(world, seed, in_blocks(work, replicates, performance=options), groups, site_days.counts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -243,10 +242,13 @@ def _gathered(
     diseased = np.flatnonzero(world.has_disease)
     first_visit = np.searchsorted(world.visit_key, diseased * STRIDE)
 
-    def joined(name: str) -> NDArray[Any]:
-        return np.concatenate([getattr(block, name) for block in blocks])
+    parts = {name: [getattr(block, name) for block in blocks] for name in vars(blocks[0])}
+    del blocks  # so that what has been joined is given back
 
-    samples = [block.sample for block in blocks]
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate(parts.pop(name))
+
+    samples = parts.pop("sample")
     names = ("patient", "day", "site", "arm", "days", "status")
     columns: dict[str, NDArray[Any]] = {
         name: np.concatenate([getattr(each, name) for each in samples]) for name in names
@@ -258,8 +260,8 @@ def _gathered(
         counts=joined("counts"),
         n_living=joined("n_living"),
         n_screened=joined("n_screened"),
-        enrolled=_joined_lists([block.enrolled for block in blocks]),
-        events=_joined_lists([block.events for block in blocks]),
+        enrolled=_joined_lists(parts.pop("enrolled")),
+        events=_joined_lists(parts.pop("events")),
         by_site=joined("by_site"),
         outcomes=joined("outcomes"),
         site_days=site_days,
