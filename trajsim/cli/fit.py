@@ -13,7 +13,7 @@ from trajsim.cli.progress import TrainingBar
 from trajsim.errors import ConfigError
 
 if TYPE_CHECKING:  # `trajsim --help` loads no JAX
-    from trajsim.event_sequences import EventSequences
+    from trajsim.event_sequences import EventSequences, Legality, Vocabulary
     from trajsim.learn.fitting import FitInputs, FitSettings
     from trajsim.learn.private import PrivacyPlan
     from trajsim.learn.training import TrainingSettings
@@ -110,8 +110,11 @@ def fit(
         training=TRAINING if batch_size is None else _with_batch_size(batch_size),
     )
     sequences = chosen_events(read_sequences(data), events)
+    legality, modules = bundled_legality(sequences.vocabulary)
     inputs = FitInputs(
         sequences=sequences,
+        legality=legality,
+        modules=modules,
         about=about or f"event sequences {data.name!r}",
         released_without_noise=released or (),
         cache=learning_cache(),
@@ -138,6 +141,21 @@ def chosen_events(sequences: "EventSequences", events: Path | None) -> "EventSeq
     from trajsim.learn.selection import select_vocabulary
 
     return select_vocabulary(sequences, read_mapping("records", events=events).vocabulary)
+
+
+def bundled_legality(vocabulary: "Vocabulary") -> tuple["Legality", dict[str, str]]:
+    """What the bundled modules allow to follow what, and the digest of each of them that is bound to an event."""
+    from trajsim.cli.legality import legality_of
+    from trajsim.cli.life_options import LifeOptions
+
+    modules = LifeOptions(seed=0).load_modules()
+    names = set(vocabulary.event_names)
+    bound = {
+        key: module.digest
+        for key, module in sorted(modules.modules.items())
+        if any(state.trajsim is not None and names & set(state.trajsim.events) for state in module.states.values())
+    }
+    return legality_of(modules, vocabulary), bound
 
 
 def _with_batch_size(batch_size: int) -> "TrainingSettings":
