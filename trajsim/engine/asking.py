@@ -25,7 +25,8 @@ from trajsim.errors import ConfigError
 from trajsim.population.cohort import Cohort
 
 _LOGGED_SLOTS = 32  # a visit log is long
-_ROWS, _ENCOUNTERS, _LOG_ROWS = 2_048, 256, 1 << 14
+# What is not touched takes no memory, so there is room for nearly every life: growing copies all of them.
+_ROWS, _ENCOUNTERS, _LOG_ROWS = 16_384, 1_024, 1 << 14
 _DONE, _FULL, _ASK = int(ExitStatus.DONE), int(ExitStatus.FULL), int(ExitStatus.ASK)
 
 

@@ -112,10 +112,10 @@ class ClosedFormModel:
 def _hash_of(questions: Questions) -> NDArray[np.uint64]:
     """A number for each row that depends on everything in it but `legal`, which a model need not look at."""
     columns = [questions.patient_id, questions.time_us.astype(np.uint64), questions.is_step.astype(np.uint64)]
-    for block in (questions.memory, questions.inputs, questions.values):
-        columns += list(np.ascontiguousarray(block).view(np.uint32).astype(np.uint64).T)
-    for block in (questions.now, questions.measured):
-        columns += list(block.astype(np.uint64).T)
+    for numbers in (questions.memory, questions.inputs, questions.values):
+        columns += list(np.ascontiguousarray(numbers).view(np.uint32).astype(np.uint64).T)
+    for flags in (questions.now, questions.measured):
+        columns += list(flags.astype(np.uint64).T)
     word = np.zeros(len(questions), dtype=np.uint64)
     for column in columns:
         word = _mixed(word ^ column)
