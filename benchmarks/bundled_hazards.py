@@ -46,7 +46,12 @@ _OBESITY = {
 }
 _STAYS_OBESE = ((18, 0.81), (60, 0.85))  # from one visit to the next; weight management ends it for a while
 _START_AGE = {"hypertension": 18, "prediabetes": 18, "diabetes": 18, "dyslipidemia": 20, "high_cholesterol": 20,
-              "coronary_disease": 25, "stroke_history": 25, "atrial_fibrillation": 30}  # fmt: skip
+              "coronary_disease": 25, "stroke_history": 25, "atrial_fibrillation": 30, "fatty_liver": 18,
+              "heart_failure": 25}  # fmt: skip
+# Onsets a person-year of everybody of that age, where incidence is published instead of prevalence.
+_RATES = {
+    "fatty_liver": ((18, 0.0015), (30, 0.0032), (40, 0.0044), (50, 0.0051), (60, 0.0050), (70, 0.0036), (80, 0.0020)),
+}
 _REGRESSION = 0.04
 
 # Deaths, as the modules' remarks cite them: by age from ... on.
@@ -114,11 +119,13 @@ class Lives:
     def __init__(self, sex: str, n: int, seed: int) -> None:
         self.sex, self.n = sex, n
         self.rng = np.random.default_rng(seed)
+        self.later_rng = np.random.default_rng((seed, 1))  # of diseases added later: the others' draws stay
         self.alive = np.ones(n, dtype=bool)
         self.is_obese = np.zeros(n, dtype=bool)
         self.smoker = np.zeros(n, dtype=bool)
         names = ("hypertension", "prediabetes", "diabetes", "dyslipidemia", "statin", "coronary_disease",
-                 "infarction", "stroke_history", "atrial_fibrillation", "anticoagulated")  # fmt: skip
+                 "infarction", "stroke_history", "atrial_fibrillation", "anticoagulated", "fatty_liver",
+                 "heart_failure")  # fmt: skip
         self.has: dict[str, Flags] = {name: np.zeros(n, dtype=bool) for name in names}
         self.since_infarction = np.full(n, 99)
         self.since_stroke = np.full(n, 99)
@@ -165,6 +172,13 @@ def acceptance(lives: Lives, name: str) -> NDArray[np.float64]:
         return np.array([0.25, 0.5, 1.0, 1.0])[k] * rhythm
     if name == "atrial_fibrillation":
         return np.array([0.328, 0.476, 0.69, 1.0])[lives.count("hypertension", "diabetes", "coronary_disease")]
+    if name == "fatty_liver":
+        return np.where(lives.is_obese, one, 0.25) * np.where(lives.has["diabetes"], one, 0.5)
+    if name == "heart_failure":
+        sugar_and_pressure = np.where(lives.has["diabetes"], one, 0.5405) * np.where(
+            lives.has["hypertension"], one, 0.7143
+        )
+        return np.where(lives.has["coronary_disease"], one, 0.1233) * sugar_and_pressure
     return one
 
 
@@ -187,6 +201,8 @@ class Year:
         self._rhythm()
         self._coronary()
         self._stroke()
+        self._added_later("fatty_liver")
+        self._added_later("heart_failure")
         lives = self.lives
         lives.alive &= ~self.killed
 
@@ -196,7 +212,8 @@ class Year:
             return float(self.tables[name][self.age])
         lives = self.lives
         weight = float((acceptance(lives, name) * at_risk).sum())
-        need = (on_curve(name, lives.sex, self.age + 1) - now) * lives.alive.sum()
+        share = step(_RATES[name], self.age) if name in _RATES else on_curve(name, lives.sex, self.age + 1) - now
+        need = share * lives.alive.sum()
         hazard = min(max(need / weight, 0.0), 0.9) if weight > 0 else 0.0
         self.hazards.note(name, self.age, hazard, weight)
         return hazard
@@ -219,6 +236,16 @@ class Year:
         lives = self.lives
         has = lives.has[name]
         has |= self._onset(name, lives.alive & ~has, now=self._share(has), survival=0.955)
+
+    def _added_later(self, name: str) -> None:
+        """A disease that no other of this cohort depends on."""
+        lives = self.lives
+        if self.age < _START_AGE[name]:
+            return
+        has = lives.has[name]
+        at_risk = lives.alive & ~has
+        hazard = self._hazard(name, at_risk, now=self._share(has))
+        has |= at_risk & (lives.later_rng.random(lives.n) < hazard * acceptance(lives, name))
 
     def _smoking(self) -> None:
         lives = self.lives
@@ -337,7 +364,7 @@ def live(sex: str, n: int, seed: int, hazards: Hazards, tables: "dict[str, NDArr
     lives = Lives(sex, n, seed)
     all_cause = load_life_table()[SEXES.index(sex)]
     names = ("hypertension", "prediabetes", "diabetes", "dyslipidemia", "high_cholesterol", "coronary_disease",
-             "stroke_history", "atrial_fibrillation", "smoker", "statin")  # fmt: skip
+             "stroke_history", "atrial_fibrillation", "smoker", "statin", "heart_failure")  # fmt: skip
     share = {name: np.zeros(LAST_AGE) for name in (*names, "obesity")}
     alive, killed = np.zeros(LAST_AGE), np.zeros(LAST_AGE)
     for age in range(LAST_AGE):
@@ -375,6 +402,8 @@ def onset_tables(found: dict[str, Hazards]) -> dict[str, tuple[list[str], list[l
         "coronary_onset.csv": ("coronary_disease", "Candidate", "Another Year"),
         "stroke_onset.csv": ("stroke_history", "Candidate", "Another Year"),
         "atrial_fibrillation_onset.csv": ("atrial_fibrillation", "Candidate", "Another Year"),
+        "fatty_liver_onset.csv": ("fatty_liver", "Candidate", "Another Year"),
+        "heart_failure_onset.csv": ("heart_failure", "Candidate", "Another Year"),
     }
     tables: dict[str, tuple[list[str], list[list[object]]]] = {}
     for file, (name, yes, no) in wanted.items():

@@ -47,7 +47,11 @@ CONDITIONS = {
     "coronary_disease": ("53741008",),
     "stroke_history": ("275526006",),
     "atrial_fibrillation": ("49436004",),
+    "heart_failure": ("84114007",),
 }
+ONSETS = {"fatty_liver_incidence": ("197315008",)}  # first diagnoses a person-year, in the last years of the run
+ONSET_YEARS = 10
+RATES = {"upper_respiratory_infection", *ONSETS}
 INFECTIONS = ("82272006", "195662009", "43878008")
 DEATHS = {  # in hospital: (death's module, state), (what it is a share of), age from
     "infarction_death": (("coronary/infarction", "Death"), (("coronary/infarction", "Admission"),), 65),
@@ -116,7 +120,7 @@ class Tally:
         if n == 0:
             return Measured(float("nan"), float("nan"), 0.0)
         value = cases / n
-        variance = value / n if target.quantity in {"upper_respiratory_infection"} else value * (1 - value) / n
+        variance = value / n if target.quantity in RATES else value * (1 - value) / n
         return Measured(float(value), float(np.sqrt(variance)), float(n))
 
 
@@ -175,6 +179,7 @@ class Counter:
             self.tally.add(name, sex[alive], age[alive], has[alive], np.ones(int(alive.sum())))
         self._latest(lives, who, sex, age, alive)
         self._infections(lives, who, sex, np.minimum(death, END_MS))
+        self._onsets(lives, who, sex, np.minimum(death, END_MS))
         self._deaths(lives, who, sex)
 
     def _latest(
@@ -203,6 +208,22 @@ class Counter:
             else:
                 yes = lives.events["value"][last] >= (240 if name == "high_total_cholesterol" else 30)
             self.tally.add(name, sex[known], age[known], yes[known].astype(float), np.ones(int(known.sum())))
+
+    def _onsets(self, lives: Lives, who: NDArray[np.int64], sex: NDArray[np.int64], end: NDArray[np.int64]) -> None:
+        """Onsets per person-year of the years before the end of the run."""
+        birth, events = lives.cohort.birth_ms, lives.events
+        since = END_MS - ONSET_YEARS * BIRTHDAY_YEAR_MS
+        for name, codes in ONSETS.items():
+            rows = (events["kind"] == EventKind.CONDITION) & np.isin(events["state"], self._with_code(*codes))
+            rows &= (events["time"] >= since) & (events["time"] < END_MS)
+            age = (events["time"][rows] - birth[who[rows]]) // BIRTHDAY_YEAR_MS
+            n = int(rows.sum())
+            self.tally.add(name, sex[who[rows]], age, np.ones(n), np.zeros(n))
+            for low in range(N_AGES):
+                begins = birth + low * BIRTHDAY_YEAR_MS
+                lived = np.minimum(begins + BIRTHDAY_YEAR_MS, end) - np.maximum(begins, since)
+                years = np.clip(lived / BIRTHDAY_YEAR_MS, 0.0, 1.0)
+                self.tally.add(name, sex, np.full(len(birth), low), np.zeros(len(birth)), years)
 
     def _infections(self, lives: Lives, who: NDArray[np.int64], sex: NDArray[np.int64], end: NDArray[np.int64]) -> None:
         """Episodes begun, per person-year."""

@@ -42,7 +42,8 @@ def uploads_of_lines(paths: Sequence[Path], folder: str, most: int) -> Iterator[
     for path in sorted(paths):
         match = LINE_FILE.fullmatch(path.name)
         assert match is not None, "only such files are handed over"
-        shards.setdefault("~" if match["type"] in _LAST else match["shard"] or "", []).append(path)
+        is_last = match["type"] in _LAST and match["shard"] is None  # a numbered one stands with what refers to it
+        shards.setdefault("~" if is_last else match["shard"] or "", []).append(path)
     for shard, files in sorted(shards.items()):
         with ExitStack() as stack:
             lines = _Lines(files, stack)

@@ -7,7 +7,7 @@ address, which validators of R4 without the definitions of R5 refuse.)
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ COLUMNS: Final = (
 
 _NAMESPACE: Final = uuid.UUID("6f1d2a52-4f0b-5d6e-9b0c-7a4c1e35b8d1")
 _STUDY_OF: Final = "http://hl7.org/fhir/StructureDefinition/workflow-researchStudy"
+_ENROLLED_IN: Final = "urn:trajsim:enrolled-in"  # R4 allows its extension, `_STUDY_OF`, in no Group
 _PROGRESS: Final = "urn:trajsim:research-subject-progress"
 _STATES: Final = "http://hl7.org/fhir/research-subject-status"
 _SCREENED: Final = (SubjectStatus.OFF_STUDY, SubjectStatus.WITHDRAWN)
@@ -44,7 +45,8 @@ def study_resources(
         patient_reference: ``Patient/id`` of a patient of the records, as the export of the patients has it.
 
     Returns:
-        Resources by type. Copies of one patient of the records share the Patient and differ in identifier.
+        Resources by type. Copies of one patient of the records share the Patient and differ in identifier. Of the two
+        Groups one says who may take part; the other, which is missing where nobody was randomized, who did.
 
     Raises:
         ExportError: The candidates lack a column, left for a reason or were at a site or in an arm that the study does
@@ -61,9 +63,10 @@ def study_resources(
     rows = candidates.select(COLUMNS).to_pylist()
     _require_known(study, rows)
     subjects = [_Subject(study, row, patient_reference) for row in rows if study.endings[row["reason"]] is not None]
+    enrolled = [each for each in subjects if each.is_randomized]
     return {
         "ResearchStudy": [_research_study(study)],
-        "Group": [_group(study)],
+        "Group": [_group(study), *([_enrolled(study, enrolled)] if enrolled else [])],
         "Location": [_location(study, name) for name in study.sites],
         "Consent": [each.consent() for each in subjects],
         "Encounter": [each.screening_visit() for each in subjects if each.is_screened],
@@ -136,6 +139,34 @@ def _group(study: Study) -> Resource:
     }
 
 
+def _enrolled(study: Study, subjects: "Sequence[_Subject]") -> Resource:
+    """The randomized, each Patient once, from the first randomization to the last day of follow-up."""
+    periods: dict[str, tuple[str, str]] = {}
+    for each in subjects:
+        first, last = each.on_study
+        before = periods.get(each.patient, (first, last))
+        periods[each.patient] = (min(first, before[0]), max(last, before[1]))
+    told = Markup("<p>{} randomized in: {}</p>").format(len(periods), study.title)
+    return {
+        **_resource("Group", _id(study, "enrolled"), told),
+        **_belongs_to(study, _ENROLLED_IN),
+        "type": "person",
+        "actual": True,
+        "code": {"text": "Randomized"},
+        "name": f"Randomized in: {study.title}",
+        "quantity": len(periods),
+        "member": [
+            {"entity": {"reference": patient}, "period": {"start": first, "end": last}}
+            for patient, (first, last) in periods.items()
+        ],
+    }
+
+
+def _belongs_to(study: Study, url: str) -> Resource:
+    """Names the study, for types that have no element for it."""
+    return {"extension": [{"url": url, "valueReference": {"reference": f"ResearchStudy/{_id(study, 'study')}"}}]}
+
+
 def _location(study: Study, name: str) -> Resource:
     return {
         **_resource("Location", _id(study, "site", name), Markup("<p>{}</p>").format(name)),
@@ -153,12 +184,7 @@ class _Subject:
         assert ending is not None  # those who did not agree are no subjects
         self._study, self._row, self._ending = study, row, ending
         self._name = (row["patient_id"], row["copy"])
-        self._patient = {"reference": patient_reference(int(str(row["patient_id"])))}
-        self._belongs = {
-            "extension": [
-                {"url": _STUDY_OF, "valueReference": {"reference": f"ResearchStudy/{_id(study, 'study')}"}},
-            ]
-        }
+        self.patient = patient_reference(int(str(row["patient_id"])))
         if (row["randomized_date"] is None) == (ending is SubjectStatus.OFF_STUDY):
             msg = f"a candidate who ended as {ending.value!r} has the randomized_date {row['randomized_date']}"
             raise ExportError(msg)
@@ -167,6 +193,16 @@ class _Subject:
     def is_screened(self) -> bool:
         """Whether there was a screening visit."""
         return self._row["screening_date"] is not None
+
+    @property
+    def is_randomized(self) -> bool:
+        """Whether they were randomized."""
+        return self._ending is SubjectStatus.OFF_STUDY
+
+    @property
+    def on_study(self) -> tuple[str, str]:
+        """Day of randomization and last day of follow-up."""
+        return self._day("randomized"), self._day("end")
 
     def consent(self) -> Resource:
         """What they agreed to, on the day of the visit at which they were asked."""
@@ -177,11 +213,11 @@ class _Subject:
                 self._id("consent"),
                 Markup("<p>Agreed on {} to take part in: {}</p>").format(day, self._study.title),
             ),
-            **self._belongs,
+            **_belongs_to(self._study, _STUDY_OF),
             "status": "active",
             "scope": _concept("http://terminology.hl7.org/CodeSystem/consentscope", "research", "Research"),
             "category": [_concept("http://loinc.org", "59284-0", "Consent to take part in a trial")],
-            "patient": self._patient,
+            "patient": {"reference": self.patient},
             "dateTime": day,
             "policyRule": _concept(
                 "http://terminology.hl7.org/CodeSystem/consentpolicycodes", "cric", "Common Rule Informed Consent"
@@ -195,11 +231,11 @@ class _Subject:
             **_resource(
                 "Encounter", self._id("screening"), Markup("<p>Screening visit on {}, {}</p>").format(day, site)
             ),
-            **self._belongs,
+            **_belongs_to(self._study, _STUDY_OF),
             "status": "finished",
             "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"},
             "type": [{"text": "Screening visit of a trial"}],
-            "subject": self._patient,
+            "subject": {"reference": self.patient},
             "period": {"start": day, "end": day},
             "location": [{"location": {"reference": f"Location/{_id(self._study, 'site', site)}"}}],
         }
@@ -218,7 +254,7 @@ class _Subject:
             "status": self._ending.value,
             "period": period,
             "study": {"reference": f"ResearchStudy/{_id(self._study, 'study')}"},
-            "individual": self._patient,
+            "individual": {"reference": self.patient},
             **({} if arm is None else {"assignedArm": arm, "actualArm": arm}),
             "consent": {"reference": f"Consent/{self._id('consent')}"},
         }

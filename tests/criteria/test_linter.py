@@ -25,6 +25,24 @@ RULES: Mapping[str, str] = {
 }
 """Our rule for what the checker calls critical."""
 
+_VALUES = frozenset({"CRT301", "CRT302", "CRT303", "CRT304", "CRT305"})
+CHECKS: Mapping[str, frozenset[str]] = {
+    "additional_criteria_check_value": _VALUES,
+    "censoring_event_check_value": _VALUES,
+    "concept_set_criteria_check": frozenset({"CRT207"}),
+    "contradictions_criteria_check": frozenset({"CRT501"}),
+    "death_time_window_check": frozenset({"CRT404"}),
+    "drug_domain_check": frozenset({"CRT507"}),
+    "duplicates_concept_set_check": frozenset({"CRT205"}),
+    "duplicates_criteria_check": frozenset({"CRT502"}),
+    "empty_demographic_check": frozenset({"CRT306"}),
+    "events_progression_check": frozenset({"CRT505"}),
+    "inclusion_rules_check_value": _VALUES,
+    "primary_criteria_check_value": _VALUES,
+    "unused_concept_set": frozenset({"CRT203"}),
+}
+"""Our rules that say what a check of the checker says: its `correct` file is silent, its `incorrect` one is not."""
+
 # The checker repeats itself for each end of a window; ours says it once for the window.
 _ONCE_A_WINDOW = "window_negative"
 
@@ -54,3 +72,11 @@ def test_what_the_checker_calls_critical_is_a_finding(folder: Path) -> None:
     for code, n in critical.items():
         assert ours[RULES[code]] >= (1 if code == _ONCE_A_WINDOW else n), (code, ours)
     assert all(each.path.startswith("$") for each in found)
+
+
+def test_a_file_made_for_one_check_is_correct_or_incorrect_for_ours(folder: Path) -> None:
+    name, mark, kind = folder.name.rpartition("_")
+    if not mark or kind not in {"correct", "incorrect"} or name not in CHECKS:
+        pytest.skip("made for no check, or for one that has no rule of ours")
+    said = {each.rule for each in lint_circe((folder / "expression.json").read_bytes())} & CHECKS[name]
+    assert bool(said) == (kind == "incorrect"), said

@@ -32,6 +32,8 @@ def test_every_library_that_is_imported_is_declared() -> None:
     }
     declared = {re.split(r"[>=\[]", line)[0].split(".")[0] for line in PROJECT["dependencies"]}
     declared |= {"yaml"} & {name.removeprefix("py") for name in declared}  # PyYAML is imported as yaml
+    declared |= {"sklearn"} if "scikit-learn" in declared or "scikit_learn" in declared else set()
+    declared |= {name.replace("-", "_") for name in declared}
     assert found - set(sys.stdlib_module_names) - {"trajsim", "fhir_export"} <= declared
 
 

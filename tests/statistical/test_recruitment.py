@@ -51,7 +51,7 @@ def test_the_fitted_model_forecasts_what_was_simulated(variation: float, delay: 
 
 
 def test_sites_have_the_counts_of_the_model() -> None:
-    counts = _simulated(variation=0.5).by_site().ravel()
+    counts = _simulated(variation=0.5).by_site.ravel()
     mean = PER_SITE * CONTACT * CONSENT
     site = Moments.of(counts)
     assert abs(site.mean - mean) < 3 * site.mean_error

@@ -15,7 +15,22 @@ from typing import Annotated, TextIO
 import typer
 
 import trajsim
-from trajsim.cli import check, export, generate, graph, load, parity, recruit, trace, validate, warmup
+from trajsim.cli import (
+    audit,
+    check,
+    export,
+    fit,
+    generate,
+    graph,
+    ingest,
+    load,
+    parity,
+    recruit,
+    score,
+    trace,
+    validate,
+    warmup,
+)
 from trajsim.cli.console import complain, say
 from trajsim.cli.later import refuse_later
 from trajsim.cli.os_faults import error_from_os
@@ -36,6 +51,10 @@ app = typer.Typer(
 app.command("generate")(generate.generate)
 app.command("check")(check.check)
 app.command("graph")(graph.graph)
+app.command("ingest")(ingest.ingest)
+app.command("fit")(fit.fit)
+app.command("audit")(audit.audit)
+app.command("score")(score.score)
 app.command("trace")(trace.trace)
 app.command("export")(export.export)
 app.command("parity")(parity.parity)

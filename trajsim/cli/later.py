@@ -9,13 +9,9 @@ from collections.abc import Mapping, Sequence
 from trajsim.errors import ConfigError
 
 VERBS: Mapping[str, str] = {
-    "audit": "canary audit of a private model",
     "calibrate": "modules to published targets, and mortality offsets",
     "evaluate": "report on fidelity, utility and privacy",
-    "fit": "training, with or without differential privacy",
-    "ingest": "real visits to event sequences",
     "lint-data": "checks of anyone's data",
-    "score": "a model on any visits",
 }
 
 _OPTIONS: Mapping[str, str] = {

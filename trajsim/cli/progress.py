@@ -1,11 +1,25 @@
 """The bars that show how far long work is, its rate, and the time left. Only on a terminal."""
 
+import math
 import sys
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
+
+if TYPE_CHECKING:  # `trajsim --help` loads no JAX
+    from trajsim.learn.training import TrainingProgress
 
 _SHARP = 10.0
 
@@ -89,3 +103,46 @@ class UploadProgress:
         """More of the folder is done."""
         self._n_resources += n_resources
         self._progress.update(self._task, advance=n_bytes, resources=self._n_resources)
+
+
+class TrainingBar:
+    """The same for training: steps, and what has been spent so far."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
+        is_shown = console.is_terminal and not quiet and sys.stderr.isatty()
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[said]}"),
+            TimeRemainingColumn(compact=True),
+            TextColumn("left"),
+            console=console,
+            disable=not is_shown,
+            transient=True,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "TrainingBar":
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def watch(self, stage: str, progress: "TrainingProgress") -> None:
+        """More of a stage is done."""
+        if stage not in self._tasks:
+            self._tasks[stage] = self._progress.add_task(stage, total=progress.n_steps, said="")
+        if stage == "pre-training":
+            said = "public data"
+        elif math.isfinite(progress.epsilon):
+            said = f"epsilon {progress.epsilon:.3f}"
+        else:
+            said = "epsilon infinity"
+        if progress.tuning_loss is not None:
+            said += f", tuning loss {progress.tuning_loss:.3f}"
+        self._progress.update(self._tasks[stage], completed=progress.step, total=progress.n_steps, said=said)

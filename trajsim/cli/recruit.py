@@ -59,6 +59,12 @@ def recruit(
         str | None,
         typer.Option("--as-of", metavar="DATE", help="Last day that --accrual-log covers.", show_default=False),
     ] = None,
+    sites: Annotated[
+        Path | None,
+        typer.Option(
+            "--sites", help="CSV of when sites opened and closed in truth, for --accrual-log.", show_default=False
+        ),
+    ] = None,
     hierarchy: Annotated[
         Path | None,
         typer.Option("--hierarchy", help="CSV of codes and the codes below them.", show_default=False),
@@ -93,8 +99,8 @@ def recruit(
     """
     given = {
         "SPEC": spec, "--records": records, "--modules-dir": modules_dir, "-n": n_patients, "--scenario": scenario,
-        "--accrual-log": accrual_log, "--as-of": as_of, "--hierarchy": hierarchy, "--out": out, "--json": json_file,
-        "--fhir": fhir or None,
+        "--accrual-log": accrual_log, "--as-of": as_of, "--sites": sites, "--hierarchy": hierarchy, "--out": out,
+        "--json": json_file, "--fhir": fhir or None,
     }  # fmt: skip
     if init is not None:
         _write_template(init, [name for name, value in given.items() if value is not None])
@@ -116,6 +122,7 @@ def recruit(
             scenario=scenario,
             accrual_log=accrual_log,
             as_of=None if as_of is None else _date(as_of),
+            sites=sites,
             hierarchy=hierarchy,
             is_feasibility=feasibility,
             out=out,
@@ -161,6 +168,9 @@ def _require_sensible(
     if (given["--accrual-log"] is None) != (given["--as-of"] is None):
         msg = "--accrual-log and --as-of belong together: the log, and the last day that it covers"
         raise ConfigError(msg)
+    if given["--sites"] is not None and given["--accrual-log"] is None:
+        msg = "--sites says when the sites of --accrual-log opened, which is missing"
+        raise ConfigError(msg)
     if given["--fhir"] is not None and given["--out"] is None:
         msg = f"--fhir writes {FHIR}/ below --out, which is missing"
         raise ConfigError(msg)
@@ -168,7 +178,7 @@ def _require_sensible(
         if is_feasibility and given[other] is not None:
             msg = f"--feasibility simulates no recruitment, so {other} does not go with it"
             raise ConfigError(msg)
-    for option in ("SPEC", "--scenario", "--accrual-log", "--hierarchy"):
+    for option in ("SPEC", "--scenario", "--accrual-log", "--sites", "--hierarchy"):
         path = given[option]
         if isinstance(path, Path) and not path.is_file():
             msg = f"{option} {str(path)!r}: no such file"

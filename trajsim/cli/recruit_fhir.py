@@ -2,7 +2,7 @@
 
 import datetime as dt
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,11 +14,10 @@ from fhir_export.study import TRIAL, Criterion, Study, SubjectStatus, write_stud
 from trajsim.cli.os_faults import error_from_os
 from trajsim.errors import ConfigError
 from trajsim.records import Records
-from trajsim.trials.criteria.english import describe_entry, describe_group
 from trajsim.trials.criteria.form import Definition
 from trajsim.trials.recruitment import reasons
-from trajsim.trials.recruitment.chart_review import ADDITIONAL, ENTRY, names_of
 from trajsim.trials.recruitment.reasons import Reasons
+from trajsim.trials.recruitment.wording import words_of
 from trajsim.trials.recruitment.world import World
 
 _BEFORE_CONSENT = (reasons.NOT_REVIEWED, reasons.NOT_REACHED, reasons.IN_ANOTHER_TRIAL, reasons.DECLINED)
@@ -137,18 +136,9 @@ def _last_day(candidates: pa.Table) -> dt.date | None:
 
 def _in_words(definition: Definition) -> tuple[Criterion, ...]:
     """Criteria by the names under which people leave, and what each asks, whoever named it."""
-    said = {ENTRY: _one_text(describe_entry(definition))}
-    if definition.additional is not None:
-        said[ADDITIONAL] = _one_text(describe_group(definition.additional, definition))
-    rules = [rule.description or _one_text(describe_group(rule.group, definition)) for rule in definition.rules]
-    names = names_of(definition)
-    texts = [said[name] for name in names[: len(names) - len(rules)]] + rules
-    return tuple(Criterion(name=name, text=text or name) for name, text in zip(names, texts, strict=True))
-
-
-def _one_text(lines: Sequence[str]) -> str:
-    """Lines in one, for a field that has no lines: what follows a heading stands behind its colon."""
-    text = ""
-    for line in lines:
-        text += f"{' ' if text.endswith(':') else '; ' if text else ''}{line.strip()}"
-    return text
+    said = words_of(definition)
+    described = dict(zip(list(said)[len(said) - len(definition.rules) :], definition.rules, strict=True))
+    return tuple(
+        Criterion(name=name, text=(described[name].description if name in described else "") or text or name)
+        for name, text in said.items()
+    )

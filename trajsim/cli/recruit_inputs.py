@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from trajsim.cli.keep_modules import KEY as KEEP_MODULES
 from trajsim.cli.keep_modules import is_keep_module, with_keep_modules
+from trajsim.documents import read_document
 from trajsim.errors import DataFileError, TrajsimError
 from trajsim.records import Records
 from trajsim.trials.criteria.circe import import_circe
@@ -21,8 +22,7 @@ from trajsim.trials.criteria.hierarchy import Hierarchy, read_hierarchy
 from trajsim.trials.criteria.read import decode_criteria
 from trajsim.trials.criteria.records_source import RecordsSource
 from trajsim.trials.criteria.truth import Reading
-from trajsim.trials.fields import read_document
-from trajsim.trials.forecast import read_accrual_log
+from trajsim.trials.forecast import AccrualLog, read_accrual_log
 from trajsim.trials.recruitment.chart_review import ChartReview, names_of
 from trajsim.trials.recruitment.eligibility import TRUE, Eligibility, Remembered
 from trajsim.trials.recruitment.held_codes import code_findings
@@ -78,6 +78,7 @@ class Inputs:
         spec: The trial.
         definition: Its criteria.
         scenarios: What to compare it with.
+        log: The trial so far; None without a file.
         hierarchy: Codes below codes; None without a file.
     """
 
@@ -86,6 +87,7 @@ class Inputs:
     spec: TrialSpec
     definition: Definition
     scenarios: tuple[Scenario, ...]
+    log: AccrualLog | None
     hierarchy: Hierarchy | None
 
     def on(self, records: Records, *, seed: int) -> TrialInputs:
@@ -136,6 +138,7 @@ def read_inputs(
     scenario: Path | None = None,
     accrual_log: Path | None = None,
     as_of: dt.date | None = None,
+    sites: Path | None = None,
     hierarchy: Path | None = None,
 ) -> Inputs:
     """Reads all files.
@@ -145,6 +148,7 @@ def read_inputs(
         scenario: Scenarios.
         accrual_log: The trial so far.
         as_of: Last day that it covers.
+        sites: When its sites opened and closed.
         hierarchy: Codes below codes.
 
     Raises:
@@ -162,9 +166,10 @@ def read_inputs(
             for each in changed or ():
                 if each.criteria != spec.criteria:
                     faults.tried(lambda each=each: definition_of(each, source=path))  # type: ignore[misc]
+    log = None
     if accrual_log is not None and as_of is not None:
         names = None if spec is None else [site.name for site in spec.sites]
-        faults.tried(lambda: read_accrual_log(accrual_log, as_of=as_of, names=names))
+        log = faults.tried(lambda: read_accrual_log(accrual_log, as_of=as_of, sites=sites, names=names))
     codes = None if hierarchy is None else faults.tried(lambda: read_hierarchy(hierarchy))
     faults.require_none()
     assert isinstance(document, Mapping)  # or there was a fault
@@ -176,6 +181,7 @@ def read_inputs(
         spec=spec,
         definition=definition,
         scenarios=scenarios or (),
+        log=log,
         hierarchy=codes,
     )
 

@@ -61,6 +61,9 @@ def show_feasibility(spec: TrialSpec, found: Assessment, moves: Sequence[Relaxat
         for each in found.criteria
     ]
     _table(("criterion", "lost in order", "denied", "by it alone", "met", "unknown"), rows)
+    said = [f"  {each.criterion}: {each.asks}" for each in found.criteria if each.asks not in {"", each.criterion}]
+    if said:
+        show("\nWhat each asks (the index day is the day of the visit):\n" + "\n".join(said))
     if moves:
         show("")
         has_rates = any(each.event_rate is not None for each in moves)

@@ -34,6 +34,7 @@ from trajsim.trials.forecast import ReforecastOptions, reforecast
 from trajsim.trials.page.contents import digest_of
 from trajsim.trials.recruitment import Bridge, RecruitmentResult, bridge, candidates, simulate_recruitment
 from trajsim.trials.recruitment.scenarios import compare_worlds
+from trajsim.trials.recruitment.wording import words_of
 
 _BLOCK = 16
 
@@ -52,6 +53,7 @@ class RecruitRequest:
         scenario: File of scenarios.
         accrual_log: File of the trial so far.
         as_of: Last day that it covers.
+        sites: File of when its sites opened and closed.
         hierarchy: File of codes below codes.
         is_feasibility: Whether to stop before recruitment.
         out: Folder to write.
@@ -70,6 +72,7 @@ class RecruitRequest:
     scenario: Path | None
     accrual_log: Path | None
     as_of: dt.date | None
+    sites: Path | None
     hierarchy: Path | None
     is_feasibility: bool
     out: Path | None
@@ -108,6 +111,7 @@ def work(request: RecruitRequest) -> None:
         scenario=request.scenario,
         accrual_log=request.accrual_log,
         as_of=request.as_of,
+        sites=request.sites,
         hierarchy=request.hierarchy,
     )
     if request.fhir and request.out is not None:
@@ -121,7 +125,7 @@ def work(request: RecruitRequest) -> None:
     for finding in trial.remarks:
         say(f"note: {finding}", quiet=request.quiet)
     judged = judge(trial.world, trial.review)
-    assessment = assess(trial.world, judged)
+    assessment = assess(trial.world, judged, asks=words_of(inputs.definition))
     moves = search_relaxations(trial.world, judged, inputs.definition, trial.review.inner)
     if request.is_feasibility:
         found = {"title": inputs.spec.title, "feasibility": _paper_json(assessment, moves)}
@@ -150,11 +154,9 @@ def _recruit(
         say(f"simulating {count(len(inputs.scenarios), 'scenario')} of it", quiet=request.quiet)
         scenarios = compare_worlds(result, inputs.scenarios, trial.scenario_worlds, performance=performance)
     ahead = None
-    if request.accrual_log is not None and request.as_of is not None:
+    if inputs.log is not None and request.as_of is not None:
         options = ReforecastOptions(seed=request.seed)
-        ahead = reforecast(
-            request.accrual_log, inputs.spec, as_of=request.as_of, options=options, performance=performance
-        )
+        ahead = reforecast(inputs.log, inputs.spec, as_of=request.as_of, options=options, performance=performance)
     contents = page.PageContents(
         result=result,
         provenance=_provenance(request, inputs, people.digest),
@@ -251,7 +253,13 @@ def _bridge(result: RecruitmentResult) -> Bridge | None:
 
 def _paper(assessment: Assessment, moves: tuple[Relaxation, ...]) -> page.Feasibility:
     """The feasibility in the form of the page."""
-    return page.Feasibility.from_json(assessment.to_json(), [each.to_json() for each in moves])
+    return page.Feasibility(
+        n_people=assessment.n_people,
+        n_eligible=assessment.n_eligible,
+        n_certain=assessment.n_certain,
+        criteria=assessment.criteria,
+        relaxations=moves,
+    )
 
 
 def _paper_json(assessment: Assessment, moves: tuple[Relaxation, ...]) -> dict[str, object]:
@@ -269,7 +277,7 @@ def _provenance(request: RecruitRequest, inputs: Inputs, digest: str | None) -> 
         words.insert(1, f"-n {request.n_patients}")
     named = {
         "--records": request.records, "--modules-dir": request.modules_dir, "--scenario": request.scenario,
-        "--accrual-log": request.accrual_log, "--hierarchy": request.hierarchy,
+        "--accrual-log": request.accrual_log, "--sites": request.sites, "--hierarchy": request.hierarchy,
     }  # fmt: skip
     words += [f"{option} {path.name}" for option, path in named.items() if path is not None]
     words += [] if request.as_of is None else [f"--as-of {request.as_of}"]

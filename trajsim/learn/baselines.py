@@ -4,7 +4,7 @@ Both are fitted without privacy, so they are made anew for every comparison and 
 at every birthday and at every day with an event: age in whole years and what the patient has are constant in a stretch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +90,25 @@ def split_exposure(sequences: EventSequences, *, legality: Legality | None = Non
     )
 
 
+def censored_after(sequences: EventSequences, *, n_days: int) -> EventSequences:
+    """Ends observation of every patient after so many days with something: what a model with fixed rows can read.
+
+    A comparison of likelihoods is fair only on the same part of a history.
+    """
+    is_cut = sequences.n_days > n_days
+    if not is_cut.any():
+        return sequences
+    within = np.arange(len(sequences.day)) - np.repeat(sequences.offsets[:-1], sequences.n_days)
+    kept = within < n_days
+    counts = np.minimum(sequences.n_days, n_days)
+    last = sequences.day[sequences.offsets[:-1][is_cut] + n_days - 1]
+    follow_up = sequences.follow_up_days.copy()
+    follow_up[is_cut] = last
+    per_day = {name: getattr(sequences, name)[kept] for name in ("day", "is_visit", "events", "forbidden", "values")}
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    return replace(sequences, offsets=offsets, follow_up_days=follow_up, **per_day)
+
+
 def _forbidden_first(sequences: EventSequences) -> Bools:
     """[n, K] Whether the first event of a kind is one that the bound modules do not allow."""
     result = np.zeros(sequences.prevalent.shape, dtype=bool)
@@ -112,7 +131,7 @@ def _score(stretches: _Stretches, rates: Floats, n: int) -> BaselineScore:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RateTable:
-    """New cases per year by decade of attained age and sex.
+    """New cases a year by decade of attained age and sex.
 
     Attributes:
         rates: [K, decades, 2] Women first.
@@ -130,14 +149,17 @@ class RateTable:
         return _score(stretches, rates, len(sequences))
 
 
-def fit_rate_table(train: EventSequences, *, legality: Legality | None = None) -> RateTable:
+def fit_rate_table(train: EventSequences, *, legality: Legality | None = None, only_at_risk: bool = False) -> RateTable:
     """Fits rates by decade of age and sex: the shape in which a hand-written module holds them.
 
-    A cell counts half an event more than it saw, at the rate of all cells, so that no cell says never.
+    Published tables of new cases count them per year of the whole population, those who have the disease among them,
+    and so does this one, unless it is told not to. A cell counts half an event more than it saw, at the rate of all
+    cells, so that no cell says never.
 
     Args:
         train: Patients to fit on.
         legality: What may follow what; first occurrences when None.
+        only_at_risk: Count years of those alone to whom the event can come: a better table.
 
     Raises:
         ConfigError: There are no patients.
@@ -148,11 +170,29 @@ def fit_rate_table(train: EventSequences, *, legality: Legality | None = None) -
     n_kinds = stretches.at_risk.shape[1]
     rates = np.empty((n_kinds, N_DECADES, 2))
     for kind in range(n_kinds):
-        years = np.bincount(cell, weights=stretches.years * stretches.at_risk[:, kind], minlength=2 * N_DECADES)
+        weights = stretches.years * stretches.at_risk[:, kind] if only_at_risk else stretches.years
+        years = np.bincount(cell, weights=weights, minlength=2 * N_DECADES)
         events = np.bincount(cell, weights=stretches.observed[:, kind].astype(float), minlength=2 * N_DECADES)
         overall = (events.sum() + 0.5) / max(years.sum(), 1.0)
         rates[kind] = ((events + 0.5) / (years + 0.5 / overall)).reshape(N_DECADES, 2)
     return RateTable(rates=rates, legality=legality)
+
+
+def fit_constant_rates(train: EventSequences, *, legality: Legality | None = None) -> RateTable:
+    """One rate an event for everybody: from here on, every gain is a gain.
+
+    Args:
+        train: Patients to fit on.
+        legality: What may follow what; first occurrences when None.
+
+    Raises:
+        ConfigError: There are no patients.
+    """
+    _require_patients(train)
+    stretches = split_exposure(train, legality=legality)
+    years = stretches.years @ stretches.at_risk
+    rates = (stretches.observed.sum(axis=0) + 0.5) / np.maximum(years, 1.0)
+    return RateTable(rates=np.tile(rates[:, None, None], (1, N_DECADES, 2)), legality=legality)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

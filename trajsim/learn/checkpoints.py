@@ -1,326 +1,96 @@
-"""Trained models on disk: what is released, and apart from it what only a resumed training needs.
+"""Checkpoints as trained models: what `trajsim.learn.trained.TrainedModel` holds, to a folder and back."""
 
-A checkpoint holds parameters, the description of the model and its cards, and nothing else: whoever has the noise key
-of a private training can subtract the noise. Keys, optimizer and position therefore stand in a sibling folder that
-never leaves the machine.
-"""
-
-import hashlib
-import json
-import os
-import shutil
-import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
-from flax import serialization
 
-from trajsim.errors import ConfigError, DataFileError, ExportError
-from trajsim.event_sequences import EventKind, LabKind, Vocabulary
+from trajsim.errors import DataFileError
+from trajsim.event_sequences import Legality
+from trajsim.learn.checkpoint_files import Checkpoint, read_files, vocabulary_to_json, write_files
+from trajsim.learn.models.specification import ModelSpecification
+from trajsim.learn.pieces import PIECE_DAYS, REFRESH_DAYS
+from trajsim.learn.trained import Demographics, TrainedModel
 
-Tree = Any
-"""Arrays in nested dictionaries, tuples and lists, as JAX sees them; or plain values of JSON."""
-
-FORMAT = "trajsim checkpoint"
-VERSION = 1
-PARAMETERS = "parameters.msgpack"
-MODEL = "model.json"
-CARDS = ("model-card.json", "model-card.md", "privacy-card.json", "privacy-card.md")
-FILES = tuple(sorted((PARAMETERS, MODEL, *CARDS)))
-_RESUME_STATE = "state.msgpack"
-_RESUME_RUN = "run.json"
-_RESUME_KEYS = "keys.json"
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Checkpoint:
-    """A trained model as it is released.
-
-    Attributes:
-        parameters: Nested dictionaries of arrays.
-        model: What ``model.json`` holds: kind, sizes, vocabulary, calibration, digests of the bound modules.
-        privacy_card: What ``privacy-card.json`` holds.
-        digest: sha256 over all files.
-    """
-
-    parameters: dict[str, Any]
-    model: Mapping[str, Any]
-    privacy_card: Mapping[str, Any]
-    digest: str
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """What the model times and measures."""
-        return vocabulary_from_json(self.model["vocabulary"])
-
-
-def vocabulary_to_json(vocabulary: Vocabulary) -> dict[str, Any]:
-    """A vocabulary as plain values."""
-    plain: dict[str, Any] = json_value(asdict(vocabulary))
-    return plain
-
-
-def vocabulary_from_json(value: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary of `vocabulary_to_json`."""
-    return Vocabulary(
-        events=tuple(EventKind(**event) for event in value["events"]),
-        labs=tuple(LabKind(**lab) for lab in value["labs"]),
-        max_years=value["max_years"],
-    )
-
-
-def json_value(value: Tree) -> Tree:
-    """A value as JSON reads it back: tuples become lists, numbers of numpy those of Python."""
-    return json.loads(json.dumps(value, default=_plain))
-
-
-def _plain(value: Tree) -> Tree:
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    msg = f"no plain value: {type(value).__name__}"
-    raise TypeError(msg)
+Cards = Mapping[str, Mapping[str, Any] | str]
 
 
 def write_checkpoint(
-    folder: Path, *, parameters: Tree, model: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any] | str]
+    model: TrainedModel, folder: Path, *, cards: Cards, modules: Mapping[str, str] | None = None
 ) -> str:
-    """Writes a checkpoint, whole or not at all.
+    """Writes a trained model and its cards, whole or not at all.
 
     Args:
+        model: What was trained.
         folder: A new or empty folder, or an older checkpoint, which is replaced.
-        parameters: Nested dictionaries of arrays.
-        model: Plain values that describe the model; needs ``kind`` and ``vocabulary``.
-        cards: The four cards by file name: a mapping for JSON, text for Markdown.
+        cards: The four cards by file name; see `trajsim.learn.cards`.
+        modules: sha256 of every bound module by name; none for events that no module is bound to.
 
     Returns:
-        The digest of the checkpoint.
+        The digest.
 
     Raises:
         ConfigError: The folder holds something else.
         ExportError: It cannot be written.
-
-    Guarantees:
-        Holds no key, optimizer or sampler state. (tests/statistical/test_privacy.py)
     """
-    require_checkpoint_folder(folder)
-    content: dict[str, bytes] = {
-        PARAMETERS: serialization.msgpack_serialize(_host(parameters)),
-        MODEL: _json({"format": FORMAT, "version": VERSION, **model}),
+    return write_files(folder, parameters=model.params, model=describe_model(model, modules=modules or {}), cards=cards)
+
+
+def describe_model(model: TrainedModel, *, modules: Mapping[str, str]) -> dict[str, Any]:
+    """What ``model.json`` says: everything but the parameters."""
+    spec, demographics = model.spec, model.demographics
+    return {
+        "kind": spec.kind,
+        "width": spec.width,
+        "heads": spec.heads,
+        "window": spec.window,
+        "components": spec.components,
+        "vocabulary": vocabulary_to_json(spec.vocabulary),
+        "min_age_years": model.min_age_years,
+        "piece_days": list(PIECE_DAYS),
+        "refresh_days": REFRESH_DAYS,
+        "legality": {"needs": model.legality.needs, "excludes": model.legality.excludes},
+        "demographics": None
+        if demographics is None
+        else {"sex_age": demographics.sex_age, "follow_up": demographics.follow_up},
+        "modules": dict(modules),
     }
-    for name in CARDS:
-        card = cards[name]
-        content[name] = card.encode() if isinstance(card, str) else _json(card)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as made:
-            fresh = Path(made) / "new"
-            fresh.mkdir()
-            for name, data in content.items():
-                _write_durably(fresh / name, data)
-            if folder.exists():
-                folder.rename(Path(made) / "old")
-            fresh.rename(folder)
-    except OSError as error:
-        msg = f"{folder}: a checkpoint cannot be written: {error.strerror or error}"
-        raise ExportError(msg) from error
-    return digest_checkpoint(folder)
 
 
-def require_checkpoint_folder(folder: Path) -> None:
-    """Refuses a folder that holds anything but an older checkpoint.
-
-    Raises:
-        ConfigError: It does, or is no folder.
-    """
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        msg = f"{folder}: expected a folder for a checkpoint, got a file"
-        raise ConfigError(msg)
-    foreign = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
-    if foreign:
-        msg = f"{folder}: the folder holds what is no checkpoint ({', '.join(map(repr, foreign[:3]))})"
-        raise ConfigError(msg, hint="choose a new or empty folder")
-
-
-def read_checkpoint(folder: Path) -> Checkpoint:
-    """Reads what `write_checkpoint` wrote.
+def read_checkpoint(folder: Path) -> TrainedModel:
+    """Reads a trained model.
 
     Raises:
         DataFileError: A file is missing, or no checkpoint of this version.
     """
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        msg = f"{folder}: expected a checkpoint, {', '.join(missing)} missing"
-        raise DataFileError(msg, hint="`trajsim fit --data DIR --out CHECKPOINT` makes one")
-    model = _read_json(folder / MODEL)
-    if model.get("format") != FORMAT or model.get("version") != VERSION:
-        msg = (
-            f"{folder / MODEL}: expected format {FORMAT!r}, version {VERSION}, "
-            f"got {model.get('format')!r}, {model.get('version')!r}"
-        )
-        raise DataFileError(msg)
-    try:
-        parameters = serialization.msgpack_restore((folder / PARAMETERS).read_bytes())
-    except ValueError as error:
-        msg = f"{folder / PARAMETERS}: not the parameters of a model: {error}"
-        raise DataFileError(msg) from error
-    card = _read_json(folder / "privacy-card.json")
-    return Checkpoint(parameters=parameters, model=model, privacy_card=card, digest=digest_checkpoint(folder))
+    return trained_model(read_files(folder), folder=folder)
 
 
-def digest_checkpoint(folder: Path) -> str:
-    """sha256 over the names and bytes of all files of a checkpoint."""
-    total = hashlib.sha256()
-    for name in FILES:
-        total.update(f"{name}:{hashlib.sha256((folder / name).read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
-
-
-def require_same(
-    checkpoint: Checkpoint, *, vocabulary: Vocabulary | None = None, modules: Mapping[str, str] | None = None
-) -> None:
-    """Refuses a checkpoint that was trained for other events, labs or modules.
-
-    Args:
-        checkpoint: What is to be used.
-        vocabulary: What is timed and measured now; None does not look.
-        modules: sha256 of every bound module by name, as it is now; None does not look.
+def trained_model(checkpoint: Checkpoint, *, folder: Path) -> TrainedModel:
+    """The model of the files of a checkpoint.
 
     Raises:
-        ConfigError: Something differs; all differences are named.
+        DataFileError: Its description lacks something.
     """
-    differences: list[str] = []
-    if vocabulary is not None:
-        trained = checkpoint.vocabulary
-        differences += _vocabulary_differences(trained, vocabulary)
-    if modules is not None:
-        known: Mapping[str, str] = checkpoint.model.get("modules", {})
-        differences += [f"module {name!r} changed" for name in known if modules.get(name, known[name]) != known[name]]
-        differences += [f"module {name!r} is gone" for name in known if name not in modules]
-        differences += [f"module {name!r} is new" for name in modules if name not in known]
-    if differences:
-        msg = f"the checkpoint was trained for something else: {'; '.join(differences)}"
-        raise ConfigError(msg, hint="train it again, or use the modules and data that it was trained for")
-
-
-def _vocabulary_differences(trained: Vocabulary, given: Vocabulary) -> list[str]:
-    found: list[str] = []
-    pairs: tuple[tuple[str, tuple[EventKind | LabKind, ...], tuple[EventKind | LabKind, ...]], ...] = (
-        ("event", trained.events, given.events),
-        ("lab", trained.labs, given.labs),
-    )
-    for what, old, new in pairs:
-        old_by_name, new_by_name = {kind.name: kind for kind in old}, {kind.name: kind for kind in new}
-        found += [f"{what} {name!r} is gone" for name in old_by_name if name not in new_by_name]
-        found += [f"{what} {name!r} is new" for name in new_by_name if name not in old_by_name]
-        found += [
-            f"{what} {name!r} changed" for name, kind in old_by_name.items() if new_by_name.get(name, kind) != kind
-        ]
-        if not found and tuple(old_by_name) != tuple(new_by_name):
-            found.append(f"the order of {what}s changed")
-    return found
-
-
-class ResumeFolder:
-    """What a killed training needs to go on, in a folder of its own beside the checkpoint; never to be released."""
-
-    def __init__(self, path: Path, *, run: Mapping[str, Any]) -> None:
-        """Opens or makes the folder.
-
-        Args:
-            path: Where it stands.
-            run: Plain values that say what is trained on what; a folder of another run is refused.
-
-        Raises:
-            ConfigError: The folder is of another run; the message names what differs.
-            ExportError: It cannot be written.
-        """
-        self.path = path
-        asked = json_value(run)
-        if (path / _RESUME_RUN).is_file():
-            found = _read_json(path / _RESUME_RUN)
-            differing = sorted(key for key in {*found, *asked} if found.get(key) != asked.get(key))
-            if differing:
-                shown = "; ".join(f"{key} was {found.get(key)!r}, is {asked.get(key)!r}" for key in differing)
-                msg = f"{path}: an interrupted training of something else stands here: {shown}"
-                raise ConfigError(msg, hint="give the same command again, or remove the folder to start anew")
-            return
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-            path.chmod(0o700)
-            _write_durably(path / _RESUME_RUN, _json(asked))
-        except OSError as error:
-            msg = f"{path}: the state of training cannot be written: {error.strerror or error}"
-            raise ExportError(msg) from error
-
-    @classmethod
-    def beside(cls, checkpoint: Path, *, run: Mapping[str, Any]) -> "ResumeFolder":
-        """The folder that belongs to a checkpoint."""
-        return cls(checkpoint.with_name(f"{checkpoint.name}.resume"), run=run)
-
-    def load(self, template: Tree, *, name: str = _RESUME_STATE) -> Tree | None:
-        """The last state that was saved, in the form of `template`; None where there is none.
-
-        Raises:
-            DataFileError: The file is damaged.
-        """
-        file = self.path / name
-        if not file.is_file():
-            return None
-        try:
-            return serialization.from_bytes(template, file.read_bytes())
-        except (ValueError, KeyError) as error:
-            msg = f"{file}: the state of an interrupted training is damaged: {error}"
-            raise DataFileError(msg, hint="remove the folder to start anew") from error
-
-    def save(self, state: Tree, *, name: str = _RESUME_STATE) -> None:
-        """Replaces the saved state, whole or not at all."""
-        _write_durably(self.path / name, serialization.to_bytes(_host(state)))
-
-    def keys(self) -> dict[str, Any] | None:
-        """The keys that were saved, or None."""
-        file = self.path / _RESUME_KEYS
-        return _read_json(file) if file.is_file() else None
-
-    def save_keys(self, keys: Mapping[str, Any]) -> None:
-        """Keeps the keys, readable by the owner alone."""
-        _write_durably(self.path / _RESUME_KEYS, _json(keys), mode=0o600)
-
-    def remove(self) -> None:
-        """Ends the run: its keys are gone with it."""
-        shutil.rmtree(self.path, ignore_errors=True)
-
-
-def _host(tree: Tree) -> Tree:
-    return jax.tree.map(np.asarray, tree)
-
-
-def _json(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, indent=2, default=_plain, allow_nan=False).encode() + b"\n"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
+    said = checkpoint.model
     try:
-        value = json.loads(path.read_bytes())
-    except ValueError as error:
-        msg = f"{path}: not JSON: {error}"
+        spec = ModelSpecification(
+            vocabulary=checkpoint.vocabulary,
+            **{name: said[name] for name in ("kind", "width", "heads", "window", "components")},
+        )
+        legality = Legality(**{name: np.array(said["legality"][name], dtype=bool) for name in ("needs", "excludes")})
+        counts = said["demographics"]
+        demographics = None if counts is None else Demographics(**{name: np.array(counts[name]) for name in counts})
+        min_age_years = float(said["min_age_years"])
+    except (KeyError, TypeError) as error:
+        msg = f"{folder}: the description of the model cannot be read: {error}"
         raise DataFileError(msg) from error
-    if not isinstance(value, dict):
-        msg = f"{path}: expected a JSON object, got {type(value).__name__}"
-        raise DataFileError(msg)
-    return value
-
-
-def _write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    return TrainedModel(
+        spec=spec,
+        params=checkpoint.parameters,
+        legality=legality,
+        demographics=demographics,
+        min_age_years=min_age_years,
+        digest=checkpoint.digest,
+    )

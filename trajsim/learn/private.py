@@ -6,6 +6,7 @@ the guarantee needs is decided before the first step, and nothing here looks at 
 patients to decide anything.
 """
 
+import copy
 import hashlib
 import math
 import os
@@ -25,7 +26,8 @@ from numpy.typing import NDArray
 
 from trajsim.errors import ConfigError, PrivacyError
 from trajsim.learn.accounting import RELATION, Release, epsilon_of, solve_noise_multiplier
-from trajsim.learn.checkpoints import ResumeFolder, Tree
+from trajsim.learn.checkpoint_files import Tree
+from trajsim.learn.resuming import ResumeFolder
 from trajsim.learn.training import Loss, Rows, TrainingProgress, fixed_chunks, n_rows
 
 L2_CLIP_NORM = 15.0
@@ -35,6 +37,8 @@ _B2 = 0.99
 _WARM_UP = 10
 _LAST_RATE = 0.1
 _CHUNK = 128
+_LONG_CHUNK = 32  # of long histories: more would leave the cache of a core
+_LONG_ROW = 2_000
 _SAVE_EVERY = 25
 _N_BARS = 20
 _ONE_BATCH_IN = 6
@@ -330,9 +334,7 @@ class ClippedSums:
 
     def __init__(self, loss: Loss, buckets: Sequence[Rows], *, plan: PrivacyPlan) -> None:
         """Compiles nothing yet; keeps the rows where JAX computes."""
-        self._rows = [jax.device_put(dict(rows)) for rows in buckets if n_rows(rows)]
-        counts = [n_rows(rows) for rows in buckets if n_rows(rows)]
-        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self._put(buckets)
         gradient = jax_privacy.clipped_grad(
             loss,
             argnums=0,
@@ -351,6 +353,17 @@ class ClippedSums:
 
         self._add = jax.jit(add)
 
+    def _put(self, buckets: Sequence[Rows]) -> None:
+        self._rows = [jax.device_put(dict(rows)) for rows in buckets if n_rows(rows)]
+        counts = [n_rows(rows) for rows in buckets if n_rows(rows)]
+        self._starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+
+    def with_rows(self, buckets: Sequence[Rows]) -> "ClippedSums":
+        """The same sums over other patients, without compiling again."""
+        other = copy.copy(self)
+        other._put(buckets)
+        return other
+
     @property
     def n_patients(self) -> int:
         """How many there are."""
@@ -367,8 +380,13 @@ class ClippedSums:
         for index, rows in enumerate(self._rows):
             low, high = self._starts[index], self._starts[index + 1]
             within = patients[(patients >= low) & (patients < high)] - low
-            for positions, is_padding in fixed_chunks(within, _CHUNK):
+            for positions, is_padding in fixed_chunks(within, _chunk_size(rows)):
                 yield rows, positions, is_padding
+
+
+def _chunk_size(rows: Tree) -> int:
+    """How many patients are computed at once, by how much one of them holds."""
+    return _CHUNK if sum(values[0].size for values in rows.values()) <= _LONG_ROW else _LONG_CHUNK
 
 
 def wrapped_key(data: Tree) -> jax.Array:

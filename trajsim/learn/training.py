@@ -16,7 +16,8 @@ import optax
 from numpy.typing import NDArray
 
 from trajsim.errors import ConfigError
-from trajsim.learn.checkpoints import ResumeFolder, Tree
+from trajsim.learn.checkpoint_files import Tree
+from trajsim.learn.resuming import ResumeFolder
 
 Rows = Mapping[str, NDArray[Any]]
 Loss = Callable[[Tree, Tree], jax.Array]

@@ -16,7 +16,14 @@ from trajsim.population.cohort import NEVER_MS, SEXES, Cohort
 from trajsim.population.draws import GroupedChoice, PopulationDraws, Purpose, choose, cumulative
 from trajsim.population.identity import identity_columns
 from trajsim.population.languages import draw_languages
-from trajsim.population.mortality import BIRTHDAY_YEAR_MS, background_hazard, cumulative_hazard, draw_deaths, survival
+from trajsim.population.mortality import (
+    BIRTHDAY_YEAR_MS,
+    background_hazard,
+    cumulative_hazard,
+    draw_deaths,
+    survival,
+    without_late_deaths,
+)
 from trajsim.population.options import PopulationOptions
 from trajsim.population.particulars import draw_particulars, postal_codes
 from trajsim.population.person import Person
@@ -97,6 +104,8 @@ def build_cohort(
     if options.mortality == "life-table":
         hazard = background_hazard(options.mortality_offset)
         death_ms = draw_deaths(seed, patient_id, sex=person.sex, birth_ms=birth_ms, hazard=hazard)
+        if options.background_until_age is not None:
+            death_ms = without_late_deaths(death_ms, birth_ms=birth_ms, until_age=options.background_until_age)
     particulars = draw_particulars(
         draws, plan.table, person, codes=plan.postal_codes, by_language=options.foreign_births == "language"
     )

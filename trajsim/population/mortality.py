@@ -5,6 +5,8 @@ says. It is piecewise constant over the years of age, and each patient has one E
 hazard that was lived through reaches it.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,6 +18,8 @@ from trajsim.units import DAY_MS
 
 BIRTHDAY_YEAR_MS = int(365.2425 * DAY_MS)
 """Mean length of a calendar year, 31,556,952,000 ms: a birthday is a multiple of it after birth."""
+
+_MODEL_YEAR_MS = 365.25 * DAY_MS  # learned models count years of 365.25 days
 
 LAST_AGE = 130
 """Nobody is told to die of the background past this age."""
@@ -79,3 +83,19 @@ def draw_deaths(
         lived_ms = np.floor(age_years * BIRTHDAY_YEAR_MS).astype(np.int64)
         death_ms[rows] = birth_ms[rows] + np.maximum(lived_ms, 1)
     return death_ms
+
+
+def without_late_deaths(
+    death_ms: NDArray[np.int64], *, birth_ms: NDArray[np.int64], until_age: float
+) -> NDArray[np.int64]:
+    """Deaths below an age alone, for those whose later death is timed by a learned model.
+
+    Args:
+        death_ms: [n] times of background death, `NEVER_MS` for none.
+        birth_ms: [n].
+        until_age: Years of 365.25 days, the years of a model's first age.
+
+    Returns:
+        [n]; `NEVER_MS` where death would have come at that age or later.
+    """
+    return np.where(death_ms >= birth_ms + math.ceil(until_age * _MODEL_YEAR_MS), NEVER_MS, death_ms)

@@ -37,6 +37,8 @@ class PopulationOptions:
             ages follow the census as it stands.
         mortality_offset: Hazard a year with which the modules kill, [sex (F, M), age 0-110], taken off the life table
             (`read_mortality_offset`); None: nothing is taken off.
+        background_until_age: Background death strikes below this age alone, in years of 365.25 days; None: at every
+            age. Who is drawn does not change with it: what times the later deaths is held to the same table.
         foreign_births: Who is born abroad: a share of the speakers of a language (``census``), or all of them
             (``language``, as in Synthea).
     """
@@ -53,6 +55,7 @@ class PopulationOptions:
     ethnicities: Sequence[str] | None = None
     mortality: Literal["life-table", "modules-only"] = "life-table"
     mortality_offset: NDArray[np.float64] | None = None
+    background_until_age: float | None = None
     foreign_births: Literal["census", "language"] = "census"
 
     def __post_init__(self) -> None:
@@ -76,6 +79,9 @@ class PopulationOptions:
         offset = self.mortality_offset
         if offset is not None and (offset.shape != (len(SEXES), N_AGES) or not (offset >= 0).all()):
             msg = f"mortality offset must be [{len(SEXES)}, {N_AGES}] hazards of 0 or more, got shape {offset.shape}"
+            raise ConfigError(msg)
+        if self.background_until_age is not None and not self.background_until_age >= 0:
+            msg = f"background death must end at an age of 0 or more, got {self.background_until_age}"
             raise ConfigError(msg)
         require_known("race", self.races, RACES)
         require_known("ethnicity", self.ethnicities, ETHNICITIES)

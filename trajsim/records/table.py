@@ -288,7 +288,8 @@ def text_parts(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], NDArray[np.b
     nulls = None
     if column.null_count:
         nulls = np.concatenate([chunk.is_null().to_numpy(zero_copy_only=False) for chunk in chunks])
-    parts = [chunk.indices.fill_null(0).to_numpy(zero_copy_only=False) for chunk in chunks]
+    filled = [chunk.indices.fill_null(0) if chunk.null_count else chunk.indices for chunk in chunks]
+    parts = [indices.to_numpy(zero_copy_only=False) for indices in filled]
     return (parts[0] if len(parts) == 1 else np.concatenate(parts)), nulls, chunks[0].dictionary
 
 

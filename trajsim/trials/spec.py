@@ -122,6 +122,7 @@ class Funnel:
         visits_per_year: Visits that the protocol asks for.
         eligible: Chance that nothing outside the records excludes somebody at the screening visit.
         completes: Chance that the eligible are randomized.
+        invitations: How often somebody is invited who is not reached, or finds no screening visit soon enough.
     """
 
     review: Rate
@@ -134,6 +135,7 @@ class Funnel:
     visits_per_year: float
     eligible: Rate
     completes: Rate
+    invitations: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,6 +281,7 @@ class TrialSpec:
         stops_at_target: Whether recruitment ends there.
         resample: ``poisson``: the people of the records stand for a population like them; ``fixed``: they are it.
         scale: How many people one person of the records stands for.
+        spread_days: Each but the first of these lives that life up to so many days later; 0: all on the same days.
         visit_classes: Classes of encounters at which charts are reviewed; empty: all.
         catchment: ``share`` or ``distance``.
         site_variation: Coefficient of variation between sites of how many people they reach.
@@ -307,6 +310,7 @@ class TrialSpec:
     stops_at_target: bool
     resample: str
     scale: float
+    spread_days: int
     visit_classes: tuple[str, ...]
     catchment: str
     site_variation: float

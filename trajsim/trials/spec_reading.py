@@ -1,8 +1,6 @@
 """Reads a trial spec (YAML or JSON): every unknown key and every other fault at once, by file and path.
 
-Defaults of the funnel are the medians and quartiles that Toerien et al. (2009, Trials 10:52) found in 133 randomised
-trials of six journals: attended of invited 0.70 [0.44, 0.96], eligible of assessed 0.70 [0.49, 0.88], randomised of
-eligible 0.90 [0.77, 1.00].
+Defaults of the funnel are the published medians and quartiles of `trajsim.trials.funnel`.
 """
 
 import csv
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from trajsim.documents import Faults, Fields, read_document
 from trajsim.errors import DataFileError
+from trajsim.trials.funnel import ATTENDED, ELIGIBLE, RANDOMISED, FunnelStep
 from trajsim.trials.spec import (
     CATCHMENTS,
     ENDPOINT_TABLES,
@@ -33,9 +32,6 @@ from trajsim.trials.spec import (
     TrialSpec,
 )
 
-_ATTENDED = Rate(median=0.70, low=0.44, high=0.96)
-_ELIGIBLE = Rate(median=0.70, low=0.49, high=0.88)
-_RANDOMIZED = Rate(median=0.90, low=0.77, high=1.00)
 _CERTAIN = Rate(median=1.0, low=1.0, high=1.0)
 _LATE = dt.timedelta(days=730)
 _WHOLE_COLUMNS = frozenset({"cap"})
@@ -95,6 +91,7 @@ def spec_from(document: object, *, source: Path) -> TrialSpec:
         stops_at_target=recruitment.flag("stops_at_target", default=True),
         resample=recruitment.text("resample", "poisson", choices=RESAMPLING),
         scale=recruitment.number("scale", 1.0, low=1e-6, high=1e4),
+        spread_days=recruitment.whole("spread_days", 0, low=0, high=3_650),
         visit_classes=recruitment.texts("visit_classes", ()),
         catchment=catchment,
         site_variation=recruitment.number("site_variation", 0.0, low=0.0, high=10.0),
@@ -113,6 +110,8 @@ def spec_from(document: object, *, source: Path) -> TrialSpec:
     randomization.take("strata")
     if spec.resample == "fixed" and spec.scale != 1.0:
         recruitment.fault("scale", f"must be 1 where `resample` is fixed, got {spec.scale:g}")
+    if spec.resample == "fixed" and spec.spread_days:
+        recruitment.fault("spread_days", f"must be 0 where `resample` is fixed, got {spec.spread_days}")
     for part in (recruitment, randomization, root):
         part.done()
     faults.require_none("the trial spec")
@@ -279,17 +278,23 @@ def _funnel(part: Fields) -> Funnel:
     funnel = Funnel(
         review=_rate(part, "review", _CERTAIN),
         contact=_rate(part, "contact", _CERTAIN),
-        consent=_rate(part, "consent", _ATTENDED),
+        consent=_rate(part, "consent", _published(ATTENDED)),
         per_decade=part.number("per_decade", 0.0, low=-10, high=10),
         female=part.number("female", 0.0, low=-10, high=10),
         per_10_km=part.number("per_10_km", 0.0, low=-10, high=10),
         per_visit=part.number("per_visit", 0.0, low=-10, high=10),
         visits_per_year=part.number("visits_per_year", 0.0, low=0, high=1_000),
-        eligible=_rate(part, "eligible", _ELIGIBLE),
-        completes=_rate(part, "completes", _RANDOMIZED),
+        eligible=_rate(part, "eligible", _published(ELIGIBLE)),
+        completes=_rate(part, "completes", _published(RANDOMISED)),
+        invitations=part.whole("invitations", 1, low=1, high=100),
     )
     part.done()
     return funnel
+
+
+def _published(step: FunnelStep) -> Rate:
+    low, median, high = step.published
+    return Rate(median=median, low=low, high=high)
 
 
 def _screening(part: Fields) -> Screening:

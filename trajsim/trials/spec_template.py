@@ -35,6 +35,7 @@ recruitment:
   # stops_at_target: true
   # resample: poisson                # the records are a sample of the population; fixed: they are the population
   scale: 40                          # how many people one person of the records stands for
+  spread_days: 365                   # all but the first of them live that life up to so many days later; default: 0
   # visit_classes: [ambulatory, wellness]   # encounters at which charts are looked at; default: all
   # catchment: share                 # or distance: people go to the nearest site within its radius_km
   # site_variation: 0.0              # coefficient of variation between sites of how many people they reach
@@ -71,6 +72,7 @@ funnel:                              # a number, or {low, median, high}: quartil
   # visits_per_year: 0               # ... that the protocol asks for, as 6
   eligible: {low: 0.49, median: 0.70, high: 0.88}    # nothing outside the records excludes at screening (Toerien 2009)
   completes: {low: 0.77, median: 0.90, high: 1.00}   # the eligible are randomized (Toerien 2009)
+  # invitations: 1                   # how often somebody is invited who is not reached, or finds no screening visit
 
 # screening:
 #   max_wait_days: 90                # longest wait for a screening visit that people accept

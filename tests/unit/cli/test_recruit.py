@@ -117,8 +117,10 @@ def test_feasibility_alone(tmp_path: Path, records: Path, capsys: pytest.Capture
     said = capsys.readouterr().out
     assert "lost in order" in said
     assert "the value: value <= 9 to <= 9.9" in said
+    assert "  controlled: at least 1 measurement of the value with value at most 9" in said
     found = json.loads(twin.read_text())["feasibility"]
     assert found["n_people"] == N
+    assert [each["asks"] for each in found["criteria"]][1] == "patient with age at the event at least 18 years"
     assert [each["criterion"] for each in found["criteria"]] == ["entry event", "adult", "controlled"]
     assert found["criteria"][0]["n_failing"] == N // 3
     assert {group["by"] for group in found["criteria"][0]["groups"]} == {"sex", "age", "race", "site"}
@@ -132,6 +134,30 @@ def test_a_log_is_forecast_beside_the_simulation(
     log.write_text("\n".join(["subject,site,randomised", *rows]) + "\n")
     assert _recruit(tmp_path, records, "--accrual-log", str(log), "--as-of", "2020-06-30") == 0
     assert "From the log up to 2020-06-30: 6 randomized" in capsys.readouterr().out
+
+
+def test_a_file_of_sites_says_when_they_opened(
+    tmp_path: Path, records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log, sites = tmp_path / "log.csv", tmp_path / "sites.csv"
+    log.write_text("subject,site,randomised\n1,North,2020-03-01\n2,South,2020-04-01\n3,North,2020-05-15\n")
+    sites.write_text("site,opened,closed\nNorth,2020-02-01,\nSouth,2020-03-15,2020-05-31\n")
+    given = ["--accrual-log", str(log), "--as-of", "2020-06-30", "--sites", str(sites), "--out", str(tmp_path / "out")]
+    assert _recruit(tmp_path, records, *given) == 0
+    said = capsys.readouterr().out
+    assert "From the log up to 2020-06-30: 3 randomized" in said
+    assert "no file of sites" not in said
+    assert "--sites sites.csv" in (tmp_path / "out" / PAGE).read_text()
+    sites.write_text("site,opened,closed\nNorth,2020-03-15,2020-03-01\nSouh,2020-13-01,\n")
+    assert _recruit(tmp_path, records, *given) == 1
+    said = capsys.readouterr().err
+    for sentence in (
+        "sites.csv: row 2: site 'North' closes on 2020-03-01, before it opens on 2020-03-15",
+        "sites.csv: row 3: opened: expected a date such as 2026-03-31, got '2020-13-01'",
+        "sites.csv: row 3: site: 'Souh' is no site of the spec, did you mean 'South'?",
+        "log.csv: row 2: randomised on 2020-03-01, before site 'North' opened on 2020-03-15",
+    ):
+        assert sentence in said, sentence
 
 
 def test_every_fault_of_every_file_is_told_before_anything_runs(
@@ -213,6 +239,7 @@ def test_faults_of_scenarios_on_the_records(tmp_path: Path, records: Path, capsy
         (["here.yaml", "-n", "0"], "-n must be positive"),
         (["here.yaml", "--accrual-log", "here.yaml"], "belong together"),
         (["here.yaml", "--as-of", "2020-01-01"], "belong together"),
+        (["here.yaml", "--sites", "here.yaml"], "of --accrual-log opened, which is missing"),
         (["here.yaml", "--accrual-log", "here.yaml", "--as-of", "soon"], "must be a date"),
         (["here.yaml", "--feasibility", "--scenario", "here.yaml"], "does not go with it"),
         (["here.yaml", "--feasibility", "--fhir", "--out", "new"], "so --fhir does not go with it"),
@@ -281,7 +308,8 @@ def test_the_first_replicate_as_fhir_is_the_answer_key(
     assert len(rows) == len(made["Consent"]) == len(subjects)
     assert len(made["Encounter"]) == sum(row["screening_date"] != "" for row in rows)
     assert Counter(each.get("assignedArm", "") for each in subjects) == Counter(row["arm"] for row in rows)
-    (group,) = map(json.loads, made["Group"])
+    group, enrolled = map(json.loads, made["Group"])
+    assert enrolled["quantity"] == len({row["patient_id"] for row in rows if row["randomized_date"]})
     assert [each["valueCodeableConcept"]["text"] for each in group["characteristic"]] == [
         "a condition of disease",
         "patient with age at the event at least 18 years",

@@ -42,7 +42,7 @@ def test_a_copy_of_the_real_patients_is_at_no_distance(measure: Measured) -> Non
     assert all(metric.low == 0.0 and metric.high >= 0.0 and metric.floor > 0.0 and metric.n > 0 for metric in metrics)
 
 
-@pytest.mark.parametrize("measure", [cif_by_group, cif_gap, co_occurrence_error, prevalence_error, hellinger])
+@pytest.mark.parametrize("measure", [cif_by_group, cif_gap, prevalence_error, hellinger])
 def test_what_comes_three_times_as_fast_is_beyond_the_floor(measure: Measured) -> None:
     first = measure(REAL, FASTER, train=TRAIN, resampling=QUICK)[0]
     assert first.value > first.floor
@@ -105,9 +105,10 @@ def test_lab_shift_finds_the_ten_mmhg_of_hypertension() -> None:
 
 
 def test_a_classifier_tells_fast_patients_apart_and_not_real_ones() -> None:
-    alike = discriminator(REAL, TRAIN, resampling=Resampling(n_bootstrap=5, n_floor=0))
-    apart = discriminator(REAL, FASTER, resampling=Resampling(n_bootstrap=5, n_floor=0))
-    assert abs(alike[0].value - 0.5) < 0.08
+    some = REAL.take(np.arange(300))
+    alike = discriminator(some, TRAIN, resampling=Resampling(n_bootstrap=5, n_floor=0))
+    apart = discriminator(some, FASTER, resampling=Resampling(n_bootstrap=5, n_floor=0))
+    assert abs(alike[0].value - 0.5) < 0.1
     assert apart[0].value > 0.7
     assert [metric.key for metric in apart] == ["discriminator.free_run", "discriminator.free_run.entry"]
 
@@ -126,3 +127,19 @@ def test_illegal_events_are_counted() -> None:
 def test_json_has_flat_keys_and_null_for_what_is_not_there() -> None:
     metric = Metric(name="ks", mode="free_run", outcome="hdl", value=0.05, n=7)
     assert to_json([metric]) == {"ks.free_run.hdl": {"value": 0.05, "low": None, "high": None, "n": 7, "floor": None}}
+
+
+@pytest.mark.parametrize("measure", [*DISTANCES, discriminator], ids=lambda measure: str(measure.__name__))
+def test_what_never_happens_or_is_never_measured_breaks_nothing(measure: Measured) -> None:
+    empty = REAL.take(np.arange(30))
+    rows = np.zeros(0, dtype=np.int64)
+    nothing = replace(
+        empty,
+        offsets=np.zeros(31, dtype=np.int64),
+        prevalent=np.zeros_like(empty.prevalent),
+        entry_values=np.full_like(empty.entry_values, np.nan),
+        **{name: getattr(empty, name)[rows] for name in ("day", "is_visit", "events", "forbidden", "values")},
+    )
+    for real, other in ((nothing, nothing), (REAL, nothing)):
+        metrics = measure(real, other, train=real, resampling=QUICK)
+        assert all(np.isfinite(metric.value) for metric in metrics)

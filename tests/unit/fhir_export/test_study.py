@@ -141,6 +141,22 @@ def test_the_study_names_its_sites_arms_and_criteria() -> None:
     assert "Everybody may take part" in str(open_to_all["Group"][0]["text"])
 
 
+def test_the_randomized_are_members_of_a_group_each_patient_once() -> None:
+    again = (2, 2, "North", "randomized", "2020-03-01", "2020-03-02", "2020-03-03", "less", "died", "2020-12-01")
+    found = _made(table=_table([*_ROWS, again]))
+    criteria, enrolled = found["Group"]
+    assert (criteria["actual"], enrolled["actual"]) == (False, True)
+    assert "member" not in criteria
+    assert enrolled["member"] == [
+        {"entity": {"reference": "Patient/2"}, "period": {"start": "2020-02-20", "end": "2020-12-01"}},
+        {"entity": {"reference": "Patient/3"}, "period": {"start": "2020-02-14", "end": "2020-03-01"}},
+    ]
+    assert enrolled["quantity"] == 2
+    study = f"ResearchStudy/{found['ResearchStudy'][0]['id']}"
+    assert enrolled["extension"][0]["valueReference"]["reference"] == study
+    assert enrolled["id"] not in str(found["ResearchStudy"])  # it is loaded after the study
+
+
 def test_the_set_is_whole_and_the_gate_has_nothing_to_say(records: Records, tmp_path: Path) -> None:
     report = write_study(tmp_path / "one", STUDY, TABLE, records, seed=SEED)
     again = write_study(tmp_path / "two", STUDY, TABLE, records, seed=SEED)

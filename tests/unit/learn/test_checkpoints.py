@@ -1,133 +1,49 @@
-import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+import jax
 import numpy as np
 import pytest
 
-from trajsim.errors import ConfigError, DataFileError
-from trajsim.event_sequences import EventKind, LabKind, Vocabulary
-from trajsim.learn.checkpoints import (
-    CARDS,
-    FILES,
-    MODEL,
-    PARAMETERS,
-    ResumeFolder,
-    digest_checkpoint,
-    read_checkpoint,
-    require_same,
-    vocabulary_from_json,
-    vocabulary_to_json,
-    write_checkpoint,
+from trajsim.errors import DataFileError
+from trajsim.event_sequences import EventKind, LabKind, Legality, Vocabulary
+from trajsim.learn.checkpoint_files import CARDS, MODEL
+from trajsim.learn.checkpoints import read_checkpoint, write_checkpoint
+from trajsim.learn.models.network import initial_parameters
+from trajsim.learn.models.specification import ModelSpecification
+from trajsim.learn.trained import N_AGE_BANDS, Demographics, TrainedModel
+
+_SPEC = ModelSpecification(
+    vocabulary=Vocabulary(events=(EventKind(name="fever"), EventKind(name="death")), labs=(LabKind(name="pulse"),)),
+    width=4,
 )
-
-_VOCABULARY = Vocabulary(
-    events=(EventKind(name="fever"), EventKind(name="death")), labs=(LabKind(name="pulse", centre=70.0, spread=10.0),)
-)
-_PARAMETERS = {"head": {"w": np.arange(6, dtype=np.float32).reshape(2, 3)}, "b": np.float32(0.5)}
-_MODULES = {"fever": "aa", "cold": "bb"}
+_CARDS: dict[str, dict[str, str] | str] = {name: {} if name.endswith("json") else "# Card\n" for name in CARDS}
 
 
-def _write(folder: Path, **changed: str) -> str:
-    model: dict[str, Any] = {
-        "kind": "toy",
-        "vocabulary": vocabulary_to_json(_VOCABULARY),
-        "modules": _MODULES,
-        **changed,
-    }
-    cards = {name: {"epsilon": 3.0} if name.endswith("json") else "# Card\n" for name in CARDS}
-    return write_checkpoint(folder, parameters=_PARAMETERS, model=model, cards=cards)
-
-
-def test_what_is_written_is_read(tmp_path: Path) -> None:
-    digest = _write(tmp_path / "out")
-    read = read_checkpoint(tmp_path / "out")
-    np.testing.assert_array_equal(read.parameters["head"]["w"], _PARAMETERS["head"]["w"])  # type: ignore[index]
-    assert read.vocabulary == _VOCABULARY == vocabulary_from_json(vocabulary_to_json(_VOCABULARY))
-    assert read.privacy_card == {"epsilon": 3.0}
-    assert read.digest == digest
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == list(FILES)
-
-
-def test_the_digest_sees_every_file(tmp_path: Path) -> None:
-    digest = _write(tmp_path / "out")
-    for name in FILES:
-        data = (tmp_path / "out" / name).read_bytes()
-        (tmp_path / "out" / name).write_bytes(data + b"\n")
-        assert digest_checkpoint(tmp_path / "out") != digest
-        (tmp_path / "out" / name).write_bytes(data)
-    assert digest_checkpoint(tmp_path / "out") == digest
-
-
-def test_replaces_a_checkpoint_and_nothing_else(tmp_path: Path) -> None:
-    first = _write(tmp_path / "out")
-    assert _write(tmp_path / "out", kind="other") != first
-    (tmp_path / "out" / "thesis.txt").write_text("years of work")
-    with pytest.raises(ConfigError, match=r"thesis\.txt"):
-        _write(tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["out"]
-
-
-def test_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
-    _write(tmp_path / "out")
-    (tmp_path / "out" / "privacy-card.md").unlink()
-    with pytest.raises(DataFileError, match=r"privacy-card\.md missing"):
-        read_checkpoint(tmp_path / "out")
-    _write(tmp_path / "out")
-    (tmp_path / "out" / PARAMETERS).write_bytes(b"\xc1")
-    with pytest.raises(DataFileError, match="not the parameters"):
-        read_checkpoint(tmp_path / "out")
-    _write(tmp_path / "out")
-    (tmp_path / "out" / MODEL).write_text(json.dumps({"format": "else"}))
-    with pytest.raises(DataFileError, match="expected format"):
-        read_checkpoint(tmp_path / "out")
-    (tmp_path / "out" / MODEL).write_text("[]")
-    with pytest.raises(DataFileError, match="JSON object"):
-        read_checkpoint(tmp_path / "out")
-
-
-def test_names_all_that_changed(tmp_path: Path) -> None:
-    _write(tmp_path / "out")
-    read = read_checkpoint(tmp_path / "out")
-    require_same(read, vocabulary=_VOCABULARY, modules=_MODULES)
-    other = Vocabulary(
-        events=(EventKind(name="rash"), EventKind(name="death")), labs=(replace(_VOCABULARY.labs[0], centre=80.0),)
+@pytest.mark.parametrize("has_demographics", [True, False])
+def test_a_trained_model_comes_back(tmp_path: Path, *, has_demographics: bool) -> None:
+    model = TrainedModel(
+        spec=_SPEC,
+        params=initial_parameters(_SPEC, jax.random.key(0)),
+        legality=Legality.first_occurrences(2),
+        demographics=Demographics(sex_age=np.ones((2, N_AGE_BANDS)), follow_up=np.full((4, 20, 2), 0.5))
+        if has_demographics
+        else None,
+        min_age_years=30.0,
     )
-    with pytest.raises(ConfigError) as caught:
-        require_same(read, vocabulary=other, modules={"fever": "cc", "gout": "dd"})
-    for part in (
-        "event 'fever' is gone",
-        "event 'rash' is new",
-        "lab 'pulse' changed",
-        "module 'fever' changed",
-        "module 'cold' is gone",
-        "module 'gout' is new",
-    ):
-        assert part in str(caught.value)
+    digest = write_checkpoint(model, tmp_path / "out", cards=_CARDS, modules={"fever": "aa"})
+    read = read_checkpoint(tmp_path / "out")
+    assert (read.spec, read.min_age_years, read.digest) == (_SPEC, 30.0, digest)
+    assert jax.tree.all(jax.tree.map(np.array_equal, dict(model.params), read.params))
+    np.testing.assert_array_equal(read.legality.excludes, np.eye(2, dtype=bool))
+    assert (read.demographics is None) != has_demographics
+    if read.demographics is not None:
+        assert read.demographics.follow_up.shape == (4, 20, 2)
 
 
-def test_state_of_another_run_is_refused_by_name(tmp_path: Path) -> None:
-    resume = ResumeFolder.beside(tmp_path / "out", run={"data": "a", "steps": 3})
-    assert resume.path == tmp_path / "out.resume"
-    assert resume.load({"x": np.zeros(2)}) is None
-    resume.save({"x": np.array([1.5, 2.5])})
-    again = ResumeFolder.beside(tmp_path / "out", run={"data": "a", "steps": 3})
-    found = again.load({"x": np.zeros(2)})
-    assert found is not None
-    np.testing.assert_array_equal(found["x"], [1.5, 2.5])
-    with pytest.raises(ConfigError, match="steps was 3, is 4"):
-        ResumeFolder.beside(tmp_path / "out", run={"data": "a", "steps": 4})
-    (resume.path / "state.msgpack").write_bytes(b"\xc1")
-    with pytest.raises(DataFileError, match="damaged"):
-        resume.load({"x": np.zeros(2)})
-    resume.remove()
-    assert not resume.path.exists()
-
-
-def test_keys_are_for_the_owner_alone(tmp_path: Path) -> None:
-    resume = ResumeFolder(tmp_path / "run", run={})
-    assert resume.keys() is None
-    resume.save_keys({"noise": "00ff"})
-    assert resume.keys() == {"noise": "00ff"}
-    assert (tmp_path / "run" / "keys.json").stat().st_mode & 0o077 == 0
+def test_a_description_that_lacks_something_is_refused(tmp_path: Path) -> None:
+    model = TrainedModel(_SPEC, initial_parameters(_SPEC, jax.random.key(0)), Legality.first_occurrences(2))
+    write_checkpoint(model, tmp_path / "out", cards=_CARDS)
+    file = tmp_path / "out" / MODEL
+    file.write_text(file.read_text().replace('"width"', '"breadth"'))
+    with pytest.raises(DataFileError, match="cannot be read: 'width'"):
+        read_checkpoint(tmp_path / "out")

@@ -9,7 +9,7 @@ import pytest
 
 from trajsim.errors import ConfigError, PrivacyError
 from trajsim.learn.accounting import Release
-from trajsim.learn.checkpoints import ResumeFolder, Tree
+from trajsim.learn.checkpoint_files import Tree
 from trajsim.learn.private import (
     ClippedSums,
     PrivacyPlan,
@@ -19,6 +19,7 @@ from trajsim.learn.private import (
     train_privately,
     wrapped_key,
 )
+from trajsim.learn.resuming import ResumeFolder
 from trajsim.learn.training import Rows, TrainingProgress
 
 _KEYS = SecretKeys.from_insecure_seed(7)

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from trajsim.errors import ConfigError
-from trajsim.learn.checkpoints import ResumeFolder, Tree
+from trajsim.learn.checkpoint_files import Tree
+from trajsim.learn.resuming import ResumeFolder
 from trajsim.learn.training import Rows, TrainingProgress, TrainingSettings, fixed_chunks, mean_loss_of, train
 
 _TRUE = np.array([1.0, -2.0, 0.5])

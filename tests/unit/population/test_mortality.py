@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 import pytest
 from numpy.typing import NDArray
 
-from trajsim.errors import DataFileError
-from trajsim.population.cohort import NEVER_MS, SEXES
+from trajsim.errors import ConfigError, DataFileError
+from trajsim.population.build import build_cohort
+from trajsim.population.cohort import NEVER_MS, SEXES, Cohort
 from trajsim.population.mortality import (
     BIRTHDAY_YEAR_MS,
     LAST_AGE,
@@ -16,7 +17,9 @@ from trajsim.population.mortality import (
     cumulative_hazard,
     draw_deaths,
     survival,
+    without_late_deaths,
 )
+from trajsim.population.options import PopulationOptions
 from trajsim.population.tables import load_bundled_mortality_offset, load_life_table, read_mortality_offset
 
 N = 40_000
@@ -131,3 +134,29 @@ def test_a_bad_offset_file_is_refused(tmp_path: Path, rows: list[str], says: str
 def test_a_missing_offset_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataFileError, match="cannot be read"):
         read_mortality_offset(tmp_path / "none.csv")
+
+
+def test_deaths_from_an_age_on_are_left_to_whoever_times_them() -> None:
+    birth = np.array([0, 1_000, 1_000, 1_000], dtype=np.int64)
+    year = int(365.25 * 86_400_000)
+    deaths = np.array([NEVER_MS, 1_000 + 18 * year - 1, 1_000 + 18 * year, 5], dtype=np.int64)
+    kept = without_late_deaths(deaths, birth_ms=birth, until_age=18.0)
+    assert kept.tolist() == [NEVER_MS, 1_000 + 18 * year - 1, NEVER_MS, 5]
+
+
+def test_a_population_without_late_deaths_is_the_same_people() -> None:
+    def cohort(until: float | None) -> Cohort:
+        options = PopulationOptions(end_ms=1_767_225_600_000, background_until_age=until)
+        return build_cohort(options, first_patient=0, n_patients=400, seed=3, with_identity=False)
+
+    whole, cut = cohort(None), cohort(60.0)
+    assert np.array_equal(whole.birth_ms, cut.birth_ms)
+    late = whole.death_ms - whole.birth_ms >= 60 * 365.25 * 86_400_000
+    assert late.any()
+    assert not late.all()
+    assert np.array_equal(cut.death_ms, np.where(late, NEVER_MS, whole.death_ms))
+
+
+def test_background_death_cannot_end_before_birth() -> None:
+    with pytest.raises(ConfigError, match="0 or more, got -1"):
+        PopulationOptions(end_ms=0, background_until_age=-1.0)

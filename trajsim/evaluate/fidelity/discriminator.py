@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.evaluate.boosting import boosted_scores
 from trajsim.evaluate.metric import FREE_RUN, Metric
 from trajsim.evaluate.patient_features import as_matrix, course_features, entry_features
 from trajsim.evaluate.ranking import RankedScores
@@ -13,20 +14,18 @@ Floats = NDArray[np.float64]
 
 NAME = "discriminator"
 N_FOLDS = 4
+MIN_PATIENTS = 20
 N_FLOOR = 5
 """Random parts behind the floor: each one is a classifier of its own, so there are few."""
 
 
 def out_of_fold_scores(features: Floats, is_case: NDArray[np.bool_], *, seed: int) -> Floats:
     """What gradient boosting, trained on the other three quarters of patients, says of each patient."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
     from sklearn.model_selection import StratifiedKFold
 
     scores = np.empty(len(is_case))
     for rest, fold in StratifiedKFold(N_FOLDS, shuffle=True, random_state=seed).split(features, is_case):
-        model = HistGradientBoostingClassifier(max_iter=60, learning_rate=0.1, random_state=seed, early_stopping=False)
-        model.fit(features[rest], is_case[rest])
-        scores[fold] = model.decision_function(features[fold])
+        scores[fold] = boosted_scores(features[rest], is_case[rest], features[fold], seed=seed)
     return scores
 
 
@@ -47,10 +46,13 @@ def discriminator(
     """Area under the curve in four folds: on the whole course of a patient, and on the state at entry alone.
 
     As many of the cohort are taken as there are real patients. The interval is a bootstrap of patients whose scores
-    stay as they are; the floor is the highest of a few classifiers of training patients against the real ones.
+    stay as they are; the floor is that of a few classifiers of training patients against the real ones. Nothing where
+    there are too few patients.
     """
     resampling = resampling or Resampling()
-    metrics = []
+    metrics: list[Metric] = []
+    if min(len(real), len(other)) < MIN_PATIENTS:
+        return ()
     for outcome, with_course in (("", True), ("entry", False)):
         ranked = _ranked(real, other, with_course=with_course, seed=resampling.seed)
         size = min(len(real), len(other))

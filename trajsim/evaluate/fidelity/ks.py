@@ -12,8 +12,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NAME = "ks"
-MIN_VALUES = 2_000
-"""Labs with fewer real values are left out."""
+MIN_VALUES = 1_000
+"""Columns with fewer real values are left out. Targets hold from 2,000 on."""
 
 
 def _columns(sequences: EventSequences) -> dict[str, tuple[Ints, Floats]]:
@@ -22,6 +22,8 @@ def _columns(sequences: EventSequences) -> dict[str, tuple[Ints, Floats]]:
     for index, lab in enumerate(sequences.vocabulary.labs):
         _, patient, values = lab_rows(sequences, index)
         columns[lab.name] = patient, values
+        seen = np.flatnonzero(~np.isnan(sequences.entry_values[:, index]))
+        columns[f"{lab.name}_at_entry"] = seen, sequences.entry_values[seen, index]
     visits = np.flatnonzero(sequences.is_visit)
     owner, day = sequences.patient_of_day[visits], sequences.day[visits].astype(np.float64)
     follows = owner[1:] == owner[:-1]
@@ -38,7 +40,7 @@ def _columns(sequences: EventSequences) -> dict[str, tuple[Ints, Floats]]:
 
 def _measure(real: EventSequences, other: EventSequences) -> Prepared:
     ours, theirs = _columns(real), _columns(other)
-    labs = set(real.vocabulary.lab_names)
+    labs = {f"{name}{end}" for name in real.vocabulary.lab_names for end in ("", "_at_entry")}
     names = [name for name in ours if len(ours[name][0]) >= (MIN_VALUES if name in labs else 1)]
     grids = {name: _Grid(ours[name], theirs[name]) for name in names}
 
@@ -70,5 +72,5 @@ def ks(
     real: EventSequences, other: EventSequences, *,
     train: EventSequences | None = None, resampling: Resampling | None = None,
 ) -> tuple[Metric, ...]:  # fmt: skip
-    """Largest difference of distribution functions: labs with 2,000 values, visits, age, BMI, follow-up."""
+    """Largest difference of distribution functions: labs, pace of visits, age, BMI, follow-up."""
     return compare(NAME, _measure, real, other, train=train, resampling=resampling, bounds=(0.0, 1.0))

@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 DCR_SHARE = "dcr_share"
 DCR_LOW = "dcr_5th_percentile"
 NNDR = "nearest_neighbor_distance_ratio"
-N_FLOOR = 10
+N_FLOOR = 5
 MIN_PATIENTS = 3
 
 

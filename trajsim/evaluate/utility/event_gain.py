@@ -31,7 +31,7 @@ def nll(name: str, values: Floats, *, resampling: Resampling | None = None) -> t
 
 
 def event_nll_gain(
-    table: Floats, cox: Floats, model: Floats, *, resampling: Resampling | None = None
+    table: Floats, cox: Floats, model: Floats, *, name: str = NAME, resampling: Resampling | None = None
 ) -> tuple[Metric, ...]:
     """(table - model) / (table - Cox+), each the mean negative log likelihood of events of the same patients.
 
@@ -39,9 +39,10 @@ def event_nll_gain(
         table: [n] Of the table of rates by age and sex.
         cox: [n] Of the log-linear model of the state at entry.
         model: [n] Of the model.
+        name: Of the measure; with another table it has another one.
         resampling: How many resamples of patients are behind the interval.
     """
-    return (_share(NAME, table - model, table - cox, resampling or Resampling()),)
+    return (_share(name, table - model, table - cox, resampling or Resampling()),)
 
 
 def share_of_reference_gain(

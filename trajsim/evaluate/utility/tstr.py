@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.evaluate.boosting import boosted_scores
 from trajsim.evaluate.histories import DAYS_PER_YEAR
 from trajsim.evaluate.metric import FREE_RUN, Metric
 from trajsim.evaluate.patient_features import as_matrix, entry_features, entry_lab_features
@@ -44,8 +45,6 @@ def tstr(
     Gives that of a classifier trained on the cohort, that of one trained on real training patients, and their ratio,
     all on the same real patients. Nothing where one group has too few cases.
     """
-    from sklearn.ensemble import HistGradientBoostingClassifier
-
     resampling = resampling or Resampling()
     features, is_case = _labelled(real)
     ranked: dict[str, RankedScores] = {}
@@ -55,11 +54,8 @@ def tstr(
         learned_from, labels = _labelled(group)
         if min(labels.sum(), (~labels).sum(), is_case.sum(), (~is_case).sum()) < MIN_CASES:
             continue
-        model = HistGradientBoostingClassifier(
-            max_iter=60, learning_rate=0.06, max_leaf_nodes=15, random_state=resampling.seed, early_stopping=False
-        )
-        model.fit(learned_from, labels)
-        ranked[name] = RankedScores(model.decision_function(features), is_case)
+        scores = boosted_scores(learned_from, labels, features, seed=resampling.seed)
+        ranked[name] = RankedScores(scores, is_case)
     n = len(is_case)
     metrics = [_metric(name, ranks.auc, n, resampling) for name, ranks in ranked.items()]
     if len(ranked) == 2:

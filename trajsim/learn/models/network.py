@@ -1,6 +1,7 @@
 """A core, the heads that read it, and the entry chain, as one module with one set of parameters."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import flax.linen as nn
 import jax
@@ -12,6 +13,8 @@ from trajsim.learn.models.gru import GruCore
 from trajsim.learn.models.heads import Heads
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.models.transformer import TransformerCore
+
+T = TypeVar("T")
 
 Parameters = Any
 """Nested dictionary of arrays, as Flax makes it."""
@@ -43,6 +46,11 @@ class Network(nn.Module):
     def state_width(self) -> int:
         """Numbers that the core carries for a patient."""
         return self.core.state_width
+
+
+def applied(spec: ModelSpecification, params: Parameters, method: Callable[[Network], T]) -> T:
+    """What `method` makes of a network with these parameters."""
+    return cast("T", Network(spec).apply(params, method=method))
 
 
 def initial_parameters(spec: ModelSpecification, key: jax.Array) -> Parameters:

@@ -46,13 +46,14 @@ class TransformerCore(nn.Module):
         q, k, v = self._split(query), self._split(keys), self._split(values)
         scores = jnp.einsum("...qhd,...shd->...hqs", q, k) / jnp.sqrt(self.width / self.heads)
         shares = jax.nn.softmax(jnp.where(seen[..., None, :, :], scores, -1e9), axis=-1)
-        found: jax.Array = jnp.einsum("...hqs,...shd->...qhd", shares, v).reshape(query.shape)
-        return found
+        attended: jax.Array = jnp.reshape(jnp.einsum("...hqs,...shd->...qhd", shares, v), query.shape)
+        return attended
 
     def _rest(self, x: jax.Array, attended: jax.Array) -> jax.Array:
         x = x + self.out(attended)
         x = x + self.narrow(jax.nn.gelu(self.wide(self.between(x))))
-        return self.after(x)
+        normal: jax.Array = self.after(x)
+        return normal
 
     def advance(self, state: jax.Array, features: jax.Array) -> tuple[jax.Array, jax.Array]:
         """One step: the new state, and what the heads read of it. Leading axes are batches."""

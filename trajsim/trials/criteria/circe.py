@@ -34,6 +34,14 @@ _TOP = {
     *("EndStrategy", "CensoringCriteria", "CollapseSettings", "CensorWindow", "cdmVersionRange", "Title"),
 }
 
+_PLACES = {
+    "$.calendar": "$.CensorWindow",
+    "$.entry.any_of": "$.PrimaryCriteria.CriteriaList",
+    "$.exposure_exit.codes": "$.EndStrategy.CustomEra.DrugCodesetId",
+    "$.fixed_exit": "$.EndStrategy.DateOffset",
+    "$.keep": "$.ExpressionLimit",
+}
+
 
 def read_circe(path: Path, *, reading: Reading = Reading.CIRCE) -> Definition:
     """Reads a Circe expression from a file.
@@ -71,7 +79,7 @@ def import_circe(data: bytes, *, file: str = "", reading: Reading = Reading.CIRC
     definition, findings = parse_circe(data, file=file)
     if definition is not None:
         more = usability_findings(definition, None, reading)
-        findings = sort_findings({*findings, *(replace(each, file=file) for each in more)})
+        findings = sort_findings({*findings, *(in_expression(each, file) for each in more)})
     require_no_errors(findings)
     assert definition is not None  # without one there is an error
     return definition
@@ -94,6 +102,11 @@ def parse_circe(data: bytes, *, file: str = "") -> tuple[Definition | None, list
         return None, values.findings
     definition = _Reader(values).definition(document)
     return definition, sort_findings(values.findings)
+
+
+def in_expression(finding: Finding, file: str) -> Finding:
+    """A finding about the form, at the place where a Circe expression has what it speaks of."""
+    return replace(finding, file=file, path=_PLACES.get(finding.path, finding.path))
 
 
 class _Reader:

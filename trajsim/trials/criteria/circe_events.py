@@ -106,6 +106,8 @@ class EventReader:
             elif kind == "codes":
                 turned = self._values.flag(item, f"{key}Exclude", path)
                 codes = tuple(self._values.coding(each, at) for at, each in self._values.mappings(item, key, path))
+                if not isinstance(item[key], list):
+                    continue  # a fault already
                 out[name] = (*out.get(name, ()), CodeTest(any_of=codes, exclude=turned, path=where))
             elif kind == "set_test":
                 test = self._set_test(self._values.mapping(item, key, path), where)
@@ -168,8 +170,8 @@ class EventReader:
     def _shift(self, item: Mapping[str, Any], path: str) -> Shift | None:
         if item.get("DateAdjustment") is None:
             return None
-        path = f"{path}.DateAdjustment"
         adjust = self._values.mapping(item, "DateAdjustment", path)
+        path = f"{path}.DateAdjustment"
         ends = {"START_DATE": "start", "END_DATE": "end"}
         start = self._values.one_of(adjust, "StartWith", path, ends, default="START_DATE")
         end = self._values.one_of(adjust, "EndWith", path, ends, default="END_DATE")
@@ -242,11 +244,11 @@ class EventReader:
             values.error("CRT104", path, "no number of occurrences")
             return None
         kind = found.get("Type", 0)
-        if kind not in COUNT_OPS:
+        if not isinstance(kind, int) or kind not in COUNT_OPS:
             values.error("CRT102", f"{path}.Type", f"no type of occurrence {kind!r}, expected 0, 1 or 2")
             return None
         column = found.get("CountColumn")
-        if column is not None and column not in COLUMNS:
+        if column is not None and (not isinstance(column, str) or column not in COLUMNS):
             values.error("CRT102", f"{path}.CountColumn", f"no column {column!r}, expected one of {', '.join(COLUMNS)}")
             return None
         distinct = COLUMNS[column or "DOMAIN_CONCEPT"] if values.flag(found, "IsDistinct", path) else None

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from sys import float_info
 from typing import Any
 
+from trajsim.trials.criteria.decode import MOST
 from trajsim.trials.criteria.findings import Finding, Severity
 from trajsim.trials.criteria.form import Coding
 
@@ -67,7 +69,8 @@ class Values:
         value = item.get(key)
         if value is None:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or abs(value) > MOST or value != int(value):
             self.error("CRT103", f"{path}.{key}", f"expected a whole number, got {value!r}")
             return default
         return int(value)
@@ -77,7 +80,7 @@ class Values:
         value = item.get(key)
         if value is None or value == "":
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= float_info.max:
             self.error("CRT103", f"{path}.{key}", f"expected a number, got {value!r}")
             return None
         return float(value)
@@ -109,7 +112,7 @@ class Values:
         value = item.get(key)
         if value is None:
             value = default
-        if value not in known:
+        if not isinstance(value, str) or value not in known:
             self.error("CRT102", f"{path}.{key}", f"no {key} {value!r}, expected one of {', '.join(known)}")
             return known[default]
         return known[value]

@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import date, datetime
+from sys import float_info
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from trajsim.trials.criteria.findings import Finding
@@ -33,6 +34,8 @@ _COUNT = re.compile(r"\s*(exactly|at least|at most)\s+(\d+)\s*")
 _WINDOW = re.compile(r"\s*([+-]?\d+)?\s*\.\.\s*([+-]?\d+)?\s*")
 _SYSTEM_OF = {"sex": "Gender", "race": "Race", "ethnicity": "Ethnicity", "visit_kind": "Visit", "unit": "UCUM"}
 _BAD = object()
+MOST = 10**9
+"""The largest whole number that criteria may hold: so many days or events are a slip of the pen."""
 
 
 class Decoder:
@@ -134,9 +137,9 @@ class Decoder:
         if hint is bool and isinstance(value, bool):
             return value
         if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
+            return self._finite(value, value, path)
         if hint is int and isinstance(value, int) and not isinstance(value, bool):
-            return value
+            return self._whole(value, path)
         if hint is str and isinstance(value, str):
             return value
         if hint is str and isinstance(value, int) and not isinstance(value, bool):
@@ -145,6 +148,20 @@ class Decoder:
             return self._date(value, path)
         words = {bool: "true or false", float: "a number", int: "a whole number", str: "text"}
         return self._fault("CRT103", path, f"expected {words.get(hint, hint)}, got {value!r}")
+
+    def _finite(self, value: float, written: object, path: str) -> Any:  # noqa: ANN401  # a number, or none
+        """A number; what no value can be compared with is a fault."""
+        return (
+            float(value)
+            if abs(value) <= float_info.max
+            else self._fault("CRT103", path, f"expected a number, got {written!r}")
+        )
+
+    def _whole(self, value: int, path: str) -> Any:  # noqa: ANN401  # a whole number, or none
+        """A whole number with which days can still be counted."""
+        if abs(value) <= MOST:
+            return value
+        return self._fault("CRT103", path, f"expected a whole number of at most {MOST:,}, got {value}")
 
     def _date(self, value: object, path: str) -> Any:  # noqa: ANN401  # a date, or none
         if isinstance(value, datetime):
@@ -179,7 +196,7 @@ class Decoder:
         if inner is date:
             return self._date(text, path)
         try:
-            return float(text)
+            return self._finite(float(text), text, path)
         except ValueError:
             return self._fault("CRT103", path, f"expected a number, got {text!r}")
 
@@ -187,15 +204,16 @@ class Decoder:
         if value == "none":
             return Occurrence(op="exactly", n=0)
         if match := _COUNT.fullmatch(str(value)):
-            return Occurrence(op=match[1].replace(" ", "_"), n=int(match[2]))  # type: ignore[arg-type]
+            n = self._whole(int(match[2]), path)
+            return _BAD if n is _BAD else Occurrence(op=match[1].replace(" ", "_"), n=n)  # type: ignore[arg-type]
         return self._fault(
             "CRT103", path, f"no number of events {value!r}, expected for example 'at least 2' or 'none'"
         )
 
     def _window(self, value: object, path: str) -> Any:  # noqa: ANN401  # a window, or none
         if match := _WINDOW.fullmatch(str(value)):
-            first, last = (None if each is None else int(each) for each in match.groups())
-            return Window(first_day=first, last_day=last, path=path)
+            first, last = (None if each is None else self._whole(int(each), path) for each in match.groups())
+            return _BAD if _BAD in (first, last) else Window(first_day=first, last_day=last, path=path)
         return self._fault("CRT103", path, f"no window {value!r}, expected days such as '-90..0', '..-1' or '0..'")
 
     def _coding(self, value: object, path: str) -> Any:  # noqa: ANN401  # a code, or none

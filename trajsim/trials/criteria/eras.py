@@ -45,5 +45,4 @@ def build_eras(table: EventTable) -> EventTable:
     def load(name: str, order: Order) -> NDArray[Any]:
         return columns.get(name, np.full(len(eras), NO_CODE))[order]
 
-    none = np.full(len(eras), NO_CODE)
-    return sorted_events(owner_of // width, np.arange(len(eras)), eras.start, eras.end, none, load)
+    return sorted_events(owner_of // width, np.arange(len(eras)), eras.start, eras.end, load)

@@ -4,7 +4,7 @@ Terminologies are licensed, so trajsim brings none. Without a table a code stand
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -165,11 +165,3 @@ class CodeBook:
                 if each.descendants:
                     found.update(self.number(below) for below in self.hierarchy.below(word))
         return as_keys(found)
-
-
-def numbers_of(
-    book: CodeBook, system: str, codes: Iterable[str | None], words: Mapping[str, str] | None = None
-) -> Keys:
-    """The numbers of the codes of one system; `words` renames codes first. None is number 0 of an empty code."""
-    renamed = ((words or {}).get(code or "", code or "") for code in codes)
-    return np.array([book.number((system, code)) for code in renamed], np.int64)

@@ -1,10 +1,9 @@
 """Checks criteria without data: what cannot hold, what says nothing, what was probably meant otherwise."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import combinations
 
-from trajsim.trials.criteria.circe import parse_circe
+from trajsim.trials.criteria.circe import in_expression, parse_circe
 from trajsim.trials.criteria.findings import Finding, Severity, sort_findings
 from trajsim.trials.criteria.form import (
     CodeSet,
@@ -76,8 +75,7 @@ def lint_circe(data: bytes, *, file: str = "") -> list[Finding]:
     """
     definition, findings = parse_circe(data, file=file)
     more = [] if definition is None else lint(definition)
-    named = [replace(each, file=file) for each in more]
-    return sort_findings([*findings, *named])
+    return sort_findings([*findings, *(in_expression(each, file) for each in more)])
 
 
 def _note(rule: str, severity: Severity, path: str, message: str, hint: str | None = None) -> Finding:
@@ -238,7 +236,7 @@ def _one_window(
             path,
             f"looks {-first} days back, but only {prior} days of observation are asked for before entry",
         )
-    if part.event.domain == "death" and last is not None and last < 0:
+    if part.event.domain == "death" and (window.last_is_period_start or (last is not None and last < 0)):
         yield _note("CRT404", "warning", path, "a death before the index event")
 
 
@@ -259,9 +257,15 @@ def _exits(definition: Definition) -> Iterator[Finding]:
     exposure = definition.exposure_exit
     if exposure is not None:
         for number, each in enumerate(definition.entry.any_of):
-            if each.domain in {"drug", "drug_era"} and each.codes != exposure.codes:
+            if each.domain in {"drug", "drug_era"} and each.codes != exposure.codes and _may_match(each, definition):
                 path = each.path or f"$.entry.any_of[{number}]"
                 yield _note("CRT507", "info", path, "entry by a drug that the exit does not follow")
+
+
+def _may_match(part: EventCriterion, definition: Definition) -> bool:
+    """Whether the code set has a code of the criterion's domain, as far as its codes tell."""
+    code_set = None if part.codes is None else definition.code_set(part.codes)
+    return code_set is None or len(_codes_of_other_domains(code_set, part.domain)) < len(code_set.codes)
 
 
 def _rules(definition: Definition) -> Iterator[Finding]:

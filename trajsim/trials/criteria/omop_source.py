@@ -187,16 +187,17 @@ class OmopSource:
         frame = self._tables.get(spec.table) if spec is not None else None
         if spec is None or frame is None:
             none = np.zeros(0, np.int64)
-            return EventTable(person=none, record=none, start=none, end=none, visit=none, load=_empty_column)
+            return EventTable(person=none, record=none, start=none, end=none, load=_empty_column)
         person = np.searchsorted(self._ids, self._column(spec.table, "person_id"))
         start = days_of_column(frame[spec.start])
         end = self._end_days(spec, frame, start)
-        visit = self._column(spec.table, spec.visit) if spec.visit else np.full(len(frame), NO_CODE)
 
         def load(name: str, order: Order) -> NDArray[Any]:
+            if name == "visit":
+                return self._column(spec.table, spec.visit)[order] if spec.visit else np.full(len(frame), NO_CODE)
             return self._load(spec, frame, name)[order]
 
-        return sorted_events(person, self._column(spec.table, spec.record), start, end, visit, load)
+        return sorted_events(person, self._column(spec.table, spec.record), start, end, load)
 
     def _end_days(self, spec: OmopDomain, frame: pd.DataFrame, start: Days) -> Days:
         if not spec.end:

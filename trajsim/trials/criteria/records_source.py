@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trajsim.errors import SchemaError
 from trajsim.records import Records
 from trajsim.records.table import concat
 from trajsim.trials.criteria.days import NO_CODE, NO_DAY, Days, Keys, Mask, years_of
@@ -55,7 +56,7 @@ _SPECS: Mapping[Domain, _Spec] = {
     "visit": _Spec(tables=("encounters",), stop="open"),
 }
 _WITHOUT_CODE = frozenset({"coverages"})
-_BATCH_ROWS = 1_000_000
+_BATCH_ROWS = 600_000
 
 
 class RecordsSource:
@@ -80,8 +81,13 @@ class RecordsSource:
             observed_from: Where observation begins.
 
         Raises:
-            SchemaError: Rows are not contiguous by patient.
+            SchemaError: A patient stands twice, or rows are not contiguous by patient.
         """
+        ids, counts = np.unique(records.patient_ids, return_counts=True)
+        if len(ids) < records.n_patients:
+            twice = ids[counts > 1]
+            msg = f"{len(twice)} patients stand more than once among {records.n_patients}, {twice[0]} the first of them"
+            raise SchemaError(msg)
         self._records = records
         self._book = CodeBook(hierarchy or Hierarchy())
         self._columns: dict[str, RecordColumns] = {}
@@ -160,7 +166,7 @@ class RecordsSource:
             del name
             return none[order]
 
-        return sorted_events(periods.person, np.arange(count), periods.start, periods.end, none, load)
+        return sorted_events(periods.person, np.arange(count), periods.start, periods.end, load)
 
     def _events(self, spec: _Spec, name: str, keys: Keys | None, persons: Mask | None) -> EventTable:
         columns = self._table(name)
@@ -172,19 +178,16 @@ class RecordsSource:
             stop = columns.days("stop", rows)
             end = np.where(stop == NO_DAY, np.maximum(self._last[person], start), stop)
         record = columns.integers("row_key", rows) if name != "deaths" else np.zeros(len(rows), np.int64)
-        visit = np.full(len(rows), NO_CODE)
-        if "encounter_key" in self._records[name].column_names:
-            visit = columns.keys("encounter_key", rows)
-        elif name == "encounters":
-            visit = record
 
         def load(test: str, order: Order) -> NDArray[Any]:
             return self._load(columns, test, rows[order])
 
-        return sorted_events(person, record, start, end, visit, load)
+        return sorted_events(person, record, start, end, load)
 
     def _load(self, columns: RecordColumns, test: str, rows: Rows) -> NDArray[Any]:
         name = columns.name
+        if test == "visit":
+            return self._visits(columns, rows)
         if test in {"code", "source_code"}:
             if name in _WITHOUT_CODE:
                 return np.full(len(rows), NO_CODE)
@@ -200,6 +203,14 @@ class RecordsSource:
         if name == "observations" and test == "unit":
             return columns.codes(UNIT, "unit", rows)
         return _nothing(test, len(rows))
+
+    def _visits(self, columns: RecordColumns, rows: Rows) -> Keys:
+        """Keys of the encounters that rows belong to; an encounter belongs to itself."""
+        if "encounter_key" in self._records[columns.name].column_names:
+            return columns.keys("encounter_key", rows)
+        if columns.name == "encounters":
+            return columns.integers("row_key", rows)
+        return np.full(len(rows), NO_CODE)
 
     def _visit_kinds(self, columns: RecordColumns, rows: Rows) -> Keys:
         """The class of the encounter that a row is attached to."""
@@ -238,7 +249,7 @@ def _merged(parts: Sequence[EventTable]) -> EventTable:
 
     columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("person", "record", "start", "end"))
     person, record, start, end = columns
-    return sorted_events(person, record, start, end, np.concatenate([part.visit for part in parts]), load)
+    return sorted_events(person, record, start, end, load)
 
 
 def _batches(shards: Iterable[Records]) -> Iterator[Records]:
@@ -278,7 +289,7 @@ def evaluate_records(
 
     Raises:
         CriteriaError: The definition cannot be run on Records under that reading.
-        SchemaError: Rows are not contiguous by patient.
+        SchemaError: A patient stands twice, or rows are not contiguous by patient.
 
     Example:
         >>> from trajsim.trials.criteria.form import Entry, EventCriterion

@@ -44,15 +44,13 @@ class EventTable:
         record: Record ids; the tie-breaker of events of one day.
         start: First day.
         end: Last day; `NO_DAY` where unknown.
-        visit: Visit ids; `NO_CODE` where none.
-        load: Reads a further column of these rows: numbers as float64, codes as keys, text as objects.
+        load: Reads a further column of these rows: numbers as float64, codes and visit ids as keys, text as objects.
     """
 
     person: NDArray[np.int64]
     record: NDArray[np.int64]
     start: Days
     end: Days
-    visit: Keys
     load: Callable[[str], NDArray[Any]]
     _cache: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
@@ -65,6 +63,11 @@ class EventTable:
         if name not in self._cache:
             self._cache[name] = self.load(name)
         return self._cache[name]
+
+    @property
+    def visit(self) -> Keys:
+        """Visit ids; `NO_CODE` where none. Few criteria ask for them."""
+        return self.column("visit")
 
     def take(self, rows: NDArray[Any]) -> "EventTable":
         """Some of the rows, by number or mask."""
@@ -79,7 +82,6 @@ class EventTable:
             record=self.record[rows],
             start=self.start[rows],
             end=self.end[rows],
-            visit=self.visit[rows],
             load=load,
         )
 
@@ -158,7 +160,6 @@ def sorted_events(
     record: NDArray[np.int64],
     start: Days,
     end: Days,
-    visit: Keys,
     load: Callable[[str, Order], NDArray[Any]],
 ) -> EventTable:
     """An event table in its order; `load` is given the rows in the order in which they stand in the data."""
@@ -168,7 +169,6 @@ def sorted_events(
         record=record[order],
         start=start[order],
         end=end[order],
-        visit=visit[order],
         load=lambda name: load(name, order),
     )
 

@@ -66,25 +66,20 @@ class DayRange:
 
 @dataclass(frozen=True, kw_only=True)
 class _Rows:
-    """Event rows that are counted, sorted by person and start."""
+    """Event rows that are counted, sorted by person and start, which are the key; visits where they are asked for."""
 
-    person: NDArray[np.int64]
-    start: Days
     end: Days
-    visit: Keys
+    visit: Keys | None
     key: NDArray[np.int64]
 
     @staticmethod
-    def sorted(person: NDArray[np.int64], start: Days, end: Days, visit: Keys) -> "tuple[_Rows, Order]":
+    def sorted(person: NDArray[np.int64], start: Days, end: Days, visit: Keys | None) -> "tuple[_Rows, Order]":
         """Puts rows in order (a shift may have moved them) and says where they stood."""
         key = _key(person, start)
         if bool(np.all(key[1:] >= key[:-1])):
-            return _Rows(person=person, start=start, end=end, visit=visit, key=key), slice(None)
+            return _Rows(end=end, visit=visit, key=key), slice(None)
         order = order_of(person, start)
-        return (
-            _Rows(person=person[order], start=start[order], end=end[order], visit=visit[order], key=key[order]),
-            order,
-        )
+        return _Rows(end=end[order], visit=None if visit is None else visit[order], key=key[order]), order
 
 
 def _key(person: NDArray[np.int64], day: Days) -> NDArray[np.int64]:
@@ -154,9 +149,8 @@ def count_events(
     criterion: CountedCriterion, events: Events, index: IndexEvents, wanted: NDArray[np.bool_], plan: WindowPlan
 ) -> NDArray[np.int64]:
     """How many of the wanted events lie in the window of each index event; distinct values where asked."""
-    rows, order = _Rows.sorted(
-        events.person[wanted], events.start[wanted], events.end[wanted], events.table.visit[wanted]
-    )
+    visit = events.table.visit[wanted] if plan.same_visit else None
+    rows, order = _Rows.sorted(events.person[wanted], events.start[wanted], events.end[wanted], visit)
     distinct = criterion.occurrence.distinct
     if distinct is None:
         return _count(rows, index, plan)
@@ -168,7 +162,8 @@ def count_evidence(events: Events, index: IndexEvents, plan: WindowPlan) -> NDAr
     """How many rows of the code set with a known result lie in the window of each index event."""
     use = events.is_evidence
     table = events.all_table
-    rows, _ = _Rows.sorted(table.person[use], events.all_start[use], events.all_end[use], table.visit[use])
+    visit = table.visit[use] if plan.same_visit else None
+    rows, _ = _Rows.sorted(table.person[use], events.all_start[use], events.all_end[use], visit)
     return _count(rows, index, plan)
 
 
@@ -244,6 +239,7 @@ def _fits(
         end = rows.end[pair]
         fits &= (end >= plan.ends.low[row]) & (end <= plan.ends.high[row]) & (end != NO_DAY)
     if plan.same_visit:
+        assert rows.visit is not None
         visit = index.visit[row]
         fits &= (visit == rows.visit[pair]) & (visit != NO_CODE)
     return fits

@@ -1,11 +1,12 @@
 """Attrition: what each criterion costs in its place, alone, and together with the others; and in which groups."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.errors import ConfigError
 from trajsim.trials.feasibility.judged import Flags, Judged
 from trajsim.trials.recruitment.eligibility import FALSE, TRUE, UNKNOWN
 from trajsim.trials.recruitment.people import age_band, age_band_names
@@ -45,6 +46,7 @@ class CriterionCounts:
         n_true: People whose charts meet it.
         n_unknown: People whose charts do not say.
         groups: The same by sex, age, race and site.
+        asks: What it asks, in plain English; empty if nobody said.
     """
 
     criterion: str
@@ -53,7 +55,23 @@ class CriterionCounts:
     n_failing_alone: int
     n_true: int
     n_unknown: int
-    groups: tuple[GroupCounts, ...]
+    groups: tuple[GroupCounts, ...] = ()
+    asks: str = ""
+
+    def __post_init__(self) -> None:
+        """Finds counts that contradict each other."""
+        if min(self.n_removed, self.n_failing_alone, self.n_true, self.n_unknown) < 0:
+            msg = f"the counts of the criterion {self.criterion!r} must not be negative"
+            raise ConfigError(msg)
+        if self.n_failing_alone > self.n_failing or self.n_removed > self.n_failing:
+            sentence = "cannot lose more people in order or alone than it denies in all"
+            msg = f"the criterion {self.criterion!r} {sentence}, {self.n_failing}"
+            raise ConfigError(msg)
+
+    @property
+    def n_failing_with_others(self) -> int:
+        """People whom another criterion denies too: the overlap."""
+        return self.n_failing - self.n_failing_alone
 
     def to_json(self) -> dict[str, object]:
         """Plain values."""
@@ -83,12 +101,13 @@ class Assessment:
         return {**vars(self), "criteria": [each.to_json() for each in self.criteria]}
 
 
-def assess(world: World, judged: Judged) -> Assessment:
+def assess(world: World, judged: Judged, *, asks: Mapping[str, str] | None = None) -> Assessment:
     """Counts.
 
     Args:
         world: The trial and its people.
         judged: Its people at one visit each (`judge`).
+        asks: What criteria ask in plain English, by name (`trajsim.trials.recruitment.wording.words_of`).
     """
     denied = judged.denied
     n_denied = denied.sum(axis=1)
@@ -108,6 +127,7 @@ def assess(world: World, judged: Judged) -> Assessment:
                 n_true=int((judged.answers[:, place] == TRUE).sum()),
                 n_unknown=int((judged.answers[:, place] == UNKNOWN).sum()),
                 groups=tuple(_counted(by, level, judged.answers[chosen, place]) for by, level, chosen in groups),
+                asks=(asks or {}).get(name, ""),
             )
             for place, name in enumerate(judged.names)
         ),

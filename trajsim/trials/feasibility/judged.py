@@ -56,7 +56,8 @@ def judge(world: World, eligibility: Eligibility) -> Judged:
         world: The trial and its people.
         eligibility: The criteria that `world` was built with.
     """
-    patient, day = world.visit_key // STRIDE, world.visit_key % STRIDE
+    patient, day = world.visit_key // STRIDE, world.day_of(world.visit_key)
+    patient, day = patient[day >= 0], day[day >= 0]
     time_us = (day + world.origin) * _DAY_US + _DAY_US // 2
     places = [list(eligibility.rule_names).index(name) for name in world.rule_names]
     answers = eligibility.evaluate(patient, time_us)[:, places]

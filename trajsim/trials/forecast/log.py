@@ -69,6 +69,11 @@ class AccrualLog:
             raise ConfigError(msg)
 
     @property
+    def has_openings(self) -> bool:
+        """Whether it is known when its sites opened, as a file of sites says it."""
+        return bool(self.sites) and all(site.is_opening_known for site in self.sites)
+
+    @property
     def n_subjects(self) -> int:
         """Randomised so far."""
         return int(self.randomised.size)

@@ -76,7 +76,8 @@ def read_accrual_log(
         path: The log.
         as_of: The last day that it covers.
         sites: The file of sites.
-        names: Names that sites may have, as those of a spec; any where none are given.
+        names: Names that sites may have, as those of a spec, in the file of sites or else in the log; any where none
+            are given.
 
     Returns:
         The log.
@@ -92,7 +93,7 @@ def read_accrual_log(
     if log.columns:
         _check_header(log, _COUNT_COLUMNS if by_count else _SUBJECT_COLUMNS, 3)
     result = _from_counts(log, day, listed) if by_count else _from_subjects(log, day, listed)
-    _check_names(log, names)
+    _check_names(of_sites if of_sites is not None else log, names)  # with a file of sites, the log is held against that
     faults = [*log.faults, *(of_sites.faults if of_sites is not None else [])]
     if faults or result is None:
         msg = "\n".join([f"{len(faults)} fault{'s' if len(faults) != 1 else ''} in the accrual log", *faults])

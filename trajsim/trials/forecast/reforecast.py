@@ -90,7 +90,7 @@ class Reforecast:
 
 
 def reforecast(
-    log: Path,
+    log: Path | AccrualLog,
     spec: TrialSpec,
     *,
     as_of: dt.date,
@@ -105,10 +105,11 @@ def reforecast(
     planned, unless somebody was randomised later. Sites whose day lies after the log open as planned.
 
     Args:
-        log: The log (`read_accrual_log`): one row a subject, or counts by day and site.
+        log: The log, a file (`read_accrual_log`: one row a subject, or counts by day and site) or as it was read.
         spec: The trial.
         as_of: The last day that the log covers.
-        sites: When each site opened and closed in truth; sites of the spec that it lacks are yet to open.
+        sites: File of when each site opened and closed in truth; sites of the spec that it lacks are yet to open. It is
+            not read where the log was read already.
         options: Replicates, seed, horizon.
         performance: Threads and blocks, which change no byte.
 
@@ -127,9 +128,10 @@ def reforecast(
         datetime.date(2027, 2, 11)
     """
     asked = ReforecastOptions() if options is None else options
-    names = None if sites is not None else [site.name for site in spec.sites]
-    read = read_accrual_log(log, as_of=as_of, sites=sites, names=names)
-    running, planned = _sites(read, spec, has_file=sites is not None)
+    if isinstance(log, Path):
+        log = read_accrual_log(log, as_of=as_of, sites=sites, names=[site.name for site in spec.sites])
+    has_file = log.has_openings
+    running, planned = _sites(log, spec, has_file=has_file)
     if not running.sites:
         msg = f"no site of the spec has opened by {as_of.isoformat()}, so the log says nothing of any rate"
         raise ConfigError(msg, hint="simulate the trial without a log")
@@ -161,7 +163,7 @@ def reforecast(
         dropout_model=dropout_model,
         forecast=_trimmed(found, spec.planned_end),
         planned_end=spec.planned_end,
-        notes=_notes(running, spec, has_file=sites is not None),
+        notes=_notes(running, spec, has_file=has_file),
     )
 
 

@@ -5,13 +5,12 @@ and what helps. The page gives them in words first, then shows what they rest on
 `PageContents` gathers the results, `write_page` writes one file that needs no other, `page_json` is its twin.
 """
 
-from trajsim.trials.page.contents import Attrition, Feasibility, PageContents, Provenance
+from trajsim.trials.page.contents import Feasibility, PageContents, Provenance
 from trajsim.trials.page.rendering import render_page, write_page
 from trajsim.trials.page.twin import KEYS, page_json
 
 __all__ = [
     "KEYS",
-    "Attrition",
     "Feasibility",
     "PageContents",
     "Provenance",

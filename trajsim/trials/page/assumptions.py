@@ -25,7 +25,8 @@ def _rows(spec: TrialSpec) -> Iterator[tuple[str, str]]:
     stop = "recruitment ends there" if spec.stops_at_target else "recruitment goes on beyond it"
     yield "Target", f"{count(spec.target)} randomized; {stop}"
     scale = "" if spec.scale == 1.0 else f"; each stands for {spec.scale:g}"
-    yield "People", RESAMPLED[spec.resample] + scale
+    spread = f"; all but the first live that life up to {spec.spread_days} days later" if spec.spread_days else ""
+    yield "People", RESAMPLED[spec.resample] + scale + spread
     yield "Visits at which charts are looked at", ", ".join(spec.visit_classes) or "all"
     yield from _site_rows(spec)
     if spec.waived:
@@ -72,6 +73,8 @@ def _funnel_rows(spec: TrialSpec) -> Iterator[tuple[str, str]]:
     }
     for name, rate in rates.items():
         yield name, _rate(rate)
+    if funnel.invitations > 1:
+        yield "Invitations", f"up to {funnel.invitations}, if one is not received or no screening visit is soon enough"
     shifts = {
         "each decade of age above 60": funnel.per_decade,
         "women": funnel.female,

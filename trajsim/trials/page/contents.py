@@ -7,47 +7,11 @@ from typing import Any
 
 from trajsim.errors import ConfigError
 from trajsim.provenance import digest_value
-from trajsim.trials.feasibility import GroupCounts, Relaxation
+from trajsim.trials.feasibility import CriterionCounts, GroupCounts, Relaxation
 from trajsim.trials.forecast.reforecast import Reforecast
 from trajsim.trials.recruitment.bridge import Bridge
 from trajsim.trials.recruitment.result import RecruitmentResult
 from trajsim.trials.recruitment.scenarios import Scenarios
-
-
-@dataclass(frozen=True, kw_only=True)
-class Attrition:
-    """What one criterion costs, among the people whose records were judged at one time.
-
-    Attributes:
-        criterion: Its name.
-        n_removed: People lost at its place, those before it having been applied.
-        n_failing: People it denies, whatever the others say.
-        n_failing_alone: People whom it alone denies: they would come back if it were left out.
-        n_unknown: People for whom the records do not answer it.
-        groups: What the records say by sex, age, race and site.
-    """
-
-    criterion: str
-    n_removed: int
-    n_failing: int
-    n_failing_alone: int
-    n_unknown: int = 0
-    groups: tuple[GroupCounts, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Finds counts that contradict each other."""
-        if min(self.n_removed, self.n_failing_alone, self.n_unknown) < 0:
-            msg = f"the counts of the criterion {self.criterion!r} must not be negative"
-            raise ConfigError(msg)
-        if self.n_failing_alone > self.n_failing or self.n_removed > self.n_failing:
-            sentence = "cannot lose more people in order or alone than it denies in all"
-            msg = f"the criterion {self.criterion!r} {sentence}, {self.n_failing}"
-            raise ConfigError(msg)
-
-    @property
-    def n_failing_with_others(self) -> int:
-        """People whom another criterion denies too: the overlap."""
-        return self.n_failing - self.n_failing_alone
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +28,7 @@ class Feasibility:
 
     n_people: int
     n_eligible: int
-    criteria: tuple[Attrition, ...]
+    criteria: tuple[CriterionCounts, ...]
     n_certain: int | None = None
     relaxations: tuple[Relaxation, ...] = ()
 
@@ -79,7 +43,8 @@ class Feasibility:
         """Takes the plain values of an assessment and of a search for relaxations (`trajsim.trials.feasibility`).
 
         Args:
-            assessment: ``n_people``, ``n_eligible``, ``n_certain``; ``criteria``, each with the fields of `Attrition`.
+            assessment: ``n_people``, ``n_eligible``, ``n_certain``; ``criteria``, each with the fields of
+                `CriterionCounts`.
             relaxations: Each with the fields of `Relaxation`.
 
         Raises:
@@ -91,14 +56,7 @@ class Feasibility:
                 n_eligible=assessment["n_eligible"],
                 n_certain=assessment.get("n_certain"),
                 criteria=tuple(
-                    Attrition(
-                        criterion=each["criterion"],
-                        n_removed=each["n_removed"],
-                        n_failing=each["n_failing"],
-                        n_failing_alone=each["n_failing_alone"],
-                        n_unknown=each["n_unknown"],
-                        groups=tuple(GroupCounts(**group) for group in each.get("groups", ())),
-                    )
+                    CriterionCounts(**{**each, "groups": tuple(GroupCounts(**group) for group in each["groups"])})
                     for each in assessment["criteria"]
                 ),
                 relaxations=tuple(Relaxation(**each) for each in relaxations),

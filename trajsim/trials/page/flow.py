@@ -78,10 +78,7 @@ def flow_arms(result: RecruitmentResult) -> list[dict[str, object]]:
     Args:
         result: All replicates.
     """
-    people, n_arms, n_statuses = result.randomized, len(result.spec.arms), len(STATUSES)
-    cells = (people.replicate * n_arms + people.arm) * n_statuses + people.status
-    table = np.bincount(cells, minlength=result.n_replicates * n_arms * n_statuses)
-    table = table.reshape(result.n_replicates, n_arms, n_statuses)
+    table = result.outcomes
     return [
         {
             "arm": arm.name,

@@ -15,11 +15,11 @@ def site_periods(result: RecruitmentResult) -> dict[str, object]:
     Args:
         result: All replicates.
     """
-    spec, people = result.spec, result.randomized
+    spec = result.spec
     days = 7 * -(-spec.n_days // (7 * _MOST))
     n, n_sites = -(-spec.n_days // days), len(spec.sites)
-    cells = np.bincount(people.site.astype(np.int64) * n + people.day // days, minlength=n_sites * n)
-    counts = cells.reshape(n_sites, n) / result.n_replicates
+    whole = np.pad(result.site_days, ((0, 0), (0, n * days - spec.n_days)))
+    counts = whole.reshape(n_sites, n, days).sum(axis=2) / result.n_replicates
     first = np.arange(n) * days
     last = np.minimum(first + days, spec.n_days) - 1
     is_open = (result.opened[..., None] <= last) & (result.stopped[..., None] >= first)

@@ -51,8 +51,9 @@ KEYS: Final[Mapping[str, str]] = {
     "scenarios": "by scenario: probability by its own planned end; paired differences to the trial as it is (mean, "
     "95 % interval low and high, p10 and p90 over replicates); cost_per_randomized_itself: mean",
     "bridge": "the model of rates fitted to the simulation, and both forecasts; null without",
-    "feasibility": "people judged and eligible; by criterion: lost in order, denied, denied by it alone, not answered, "
-    "and the answers by sex, age, race and site (groups); n_certain: eligible people whose records answer everything; "
+    "feasibility": "people judged and eligible; by criterion: what it asks, lost in order, denied, denied by it alone, "
+    "met, not answered, and the answers by sex, age, race and site (groups); n_certain: eligible people whose records "
+    "answer everything; "
     "relaxations; null without",
     "forecast": "forecast from the log of the running trial: milestones with bands and probabilities by date, counts "
     "by date, the rates and the times to event and dropout that were fitted, notes; null without",
@@ -159,6 +160,6 @@ def _left_out(contents: PageContents) -> list[dict[str, str]]:
         "Enrolled and disease population": ""
         if any(np.isfinite(share.enrolled) for share in result.shares)
         else "nobody was randomized in any replicate",
-        "Events": "" if len(result.randomized.day) else "nobody was randomized in any replicate",
+        "Events": "" if result.n_randomized.any() else "nobody was randomized in any replicate",
     }
     return [{"part": part, "why": why} for part, why in reasons.items() if why]

@@ -46,7 +46,7 @@ def allocate(world: World, draws: Draws, patient: Ints, day: Ints) -> Ints:
         world: The trial and its people.
         draws: The replicate's draws.
         patient: Rows among the patients, in the order of randomization.
-        day: Days of randomization.
+        day: Days of randomization, in the lives of the records.
 
     Returns:
         Place of the arm of each.
@@ -98,7 +98,9 @@ def _blocks(
     return block, rank - (ends[stratum, block] - size), size
 
 
-def follow_up(world: World, draws: Draws, patient: Ints, copy: Ints, day: Ints, arm: Ints) -> FollowedUp:
+def follow_up(
+    world: World, draws: Draws, patient: Ints, copy: Ints, day: Ints, arm: Ints, *, shift: Ints | None = None
+) -> FollowedUp:
     """Watches the randomized until the trial ends.
 
     Args:
@@ -108,22 +110,24 @@ def follow_up(world: World, draws: Draws, patient: Ints, copy: Ints, day: Ints, 
         copy: Which of the people that a patient stands for.
         day: Days of randomization.
         arm: Arm of each.
+        shift: By how many days the life of each lies later than in the records; None: by none.
 
     Returns:
         What ended the observation of each, and when.
     """
     spec = world.spec
     ids = world.people.patient_id[patient]
-    event = _event_days(world, draws, patient, copy, day, arm)
+    lived = day if shift is None else day - shift
+    event = _event_days(world, draws, patient, copy, lived, arm)
     loss = -np.log1p(-spec.follow_up.dropout_per_year) / 365.25
     dropout = np.full(len(patient), np.inf)
     if loss > 0:
         dropout = -np.log(draws.uniforms(purpose.DROPOUT, ids, copy)) / loss
-    death = (world.people.death_day[patient] - day).astype(np.float64)
+    death = (world.people.death_day[patient] - lived).astype(np.float64)
     death[(world.people.death_day[patient] == NEVER) | spec.endpoint.counts_death] = np.inf
     limit = np.full(len(patient), np.inf if spec.follow_up.days is None else float(spec.follow_up.days))
     if spec.endpoint.per_year is None:
-        limit = np.minimum(limit, _observed(world, patient) - day)
+        limit = np.minimum(limit, _observed(world, patient) - lived)
     is_event = (event <= dropout) & (event <= death) & (event <= limit)
     end = _end(spec, day, np.where(is_event, event, np.inf), limit)
     limit = np.maximum(np.minimum(limit, end - day), 0)

@@ -11,12 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajsim.trials.rates import AccrualHistory, RateChoice, RateFit, fit_rates, matched_count
-from trajsim.trials.recruitment.result import RecruitmentResult
+from trajsim.trials.recruitment.result import SAMPLED, RecruitmentResult
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-_FITTED = 100
 _GOLDEN = 0.6180339887498949
 _NODES = (np.arange(512) + 0.5) / 512
 
@@ -94,12 +93,13 @@ class Bridge:
         }
 
 
-def bridge(result: RecruitmentResult, *, replicates: int = _FITTED) -> Bridge:
+def bridge(result: RecruitmentResult, *, replicates: int = SAMPLED) -> Bridge:
     """Fits rate models to what a simulation brought and compares both forecasts.
 
     Args:
         result: The patient-driven simulation.
-        replicates: How many of its replicates the models are fitted to, each site of each as one site.
+        replicates: How many of its replicates the models are fitted to, each site of each as one site; of those whose
+            randomized it keeps.
 
     Returns:
         Both, by the planned end of recruitment; a trial that stops at its target stops in both.
@@ -110,7 +110,7 @@ def bridge(result: RecruitmentResult, *, replicates: int = _FITTED) -> Bridge:
     Source:
         Anisimov, Fedorov (2007), Statistics in Medicine 26:4958.
     """
-    fitted = min(replicates, result.n_replicates)
+    fitted = min(replicates, len(result.sample.first) - 1)
     choice = fit_rates(history_of(result, replicates=fitted))
     planned = result.spec.n_planned_days - 1
     values = np.minimum(result.enrolled_by(planned), _most(result))
@@ -137,7 +137,7 @@ def history_of(result: RecruitmentResult, *, replicates: int) -> AccrualHistory:
         replicates: How many.
     """
     n_sites = len(result.spec.sites)
-    people = result.randomized
+    people = result.sample
     own = slice(0, int(people.first[replicates]))
     site = people.replicate[own] * n_sites + people.site[own]
     day = people.day[own].astype(np.int64)
@@ -160,7 +160,7 @@ def _forecast(result: RecruitmentResult, fit: RateFit, day: int) -> tuple[float,
     )
     means, squares, chances = [], [], []
     for opened in result.opened:
-        exposure = fit.shape.cumulative(np.maximum(closes - opened + 1, 0).astype(np.float64))
+        exposure = fit.shape.cumulative(np.maximum(closes - opened.astype(np.int64) + 1, 0).astype(np.float64))
         total = matched_count(fit.gamma.shape, fit.gamma.rate, exposure)
         chances.append(total.at_least(result.spec.target))
         if result.spec.stops_at_target and total.at_least(result.spec.target) > 1e-9:

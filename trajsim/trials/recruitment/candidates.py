@@ -57,7 +57,8 @@ def candidates(world: World, *, seed: int, replicate: int = 0) -> pa.Table:
     arm, status, end = _followed(world, draws, fates)
     rows = _Rows(
         patient=np.concatenate([fates.patient[seen], np.repeat(fates.failed, fates.failed_people)]),
-        copy=np.concatenate([fates.copy[seen], _counted(fates.failed_people)]),
+        copy=np.concatenate([fates.copy[seen], _repeated(fates.failed_copy, fates) + _counted(fates.failed_people)]),
+        shift=np.concatenate([fates.shift[seen], _repeated(fates.failed_shift, fates)]),
         reason=np.concatenate([fates.reason[seen], _repeated(world.reasons.chart.start + fates.failed_rule, fates)]),
         visit_day=np.concatenate([fates.visit_day[seen], _repeated(fates.failed_day, fates)]),
         screening_day=_padded(fates.screening_day[seen], fates, NEVER),
@@ -75,8 +76,9 @@ def _followed(world: World, draws: Draws, fates: Fates) -> tuple[Ints, Ints, Int
     arm, status, end = np.full(n, -1), np.full(n, -1), np.full(n, NEVER)
     own = randomized_of(fates)
     patient, day = fates.patient[own], fates.randomized_day[own]
-    arm[own] = allocate(world, draws, patient, day)
-    followed = follow_up(world, draws, patient, fates.copy[own], day, arm[own])
+    shift = fates.shift[own]
+    arm[own] = allocate(world, draws, patient, day - shift)
+    followed = follow_up(world, draws, patient, fates.copy[own], day, arm[own], shift=shift)
     status[own], end[own] = followed.status, day + followed.days
     return arm, status, end
 
@@ -105,7 +107,7 @@ class _Rows:
     def table(self, world: World) -> pa.Table:
         """The same as an Arrow table."""
         people, patient = world.people, self._columns["patient"]
-        age = people.age_years(patient, self._columns["visit_day"])
+        age = people.age_years(patient, self._columns["visit_day"] - self._columns["shift"])
         columns = {
             "patient_id": pa.array(people.patient_id[patient]),
             "copy": pa.array(self._columns["copy"].astype(np.int32)),

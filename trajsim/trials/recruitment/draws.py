@@ -23,6 +23,7 @@ Ids = NDArray[np.uint64]
 
 SITE_OF: Final = "site"
 COPIES: Final = "copies"
+CALENDAR: Final = "calendar"
 OPENING: Final = "opening"
 PERFORMANCE: Final = "performance"
 RATE: Final = "rate"

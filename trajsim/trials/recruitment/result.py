@@ -1,17 +1,17 @@
 """What a simulated recruitment shows: when people come, why others do not, who they are, what it costs.
 
-A replicate leaves a few numbers and one short row a randomized person; candidates who left are counted and forgotten
-(`trajsim.trials.recruitment.candidates` lists them for one replicate).
+A replicate leaves counts and the days of its randomizations and endpoints; candidates are counted and forgotten
+(`trajsim.trials.recruitment.candidates` lists them for one replicate). Of the first replicates the randomized are kept.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.trials.recruitment.arms import EVENT, STATUSES
+from trajsim.trials.recruitment.arms import STATUSES
 from trajsim.trials.recruitment.people import NEVER
 from trajsim.trials.recruitment.reasons import IN_ANOTHER_TRIAL, NOT_REACHED, NOT_REVIEWED, RANDOMIZED, Reasons
 from trajsim.trials.spec import TrialSpec
@@ -19,12 +19,17 @@ from trajsim.trials.spec import TrialSpec
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+_CHUNK = 256
+_STRIDE = 1 << 32
 BANDS = (0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975)
+
+
+SAMPLED = 100
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Randomized:
-    """The randomized of all replicates, one entry a person, replicate after replicate, in order of randomization.
+    """The randomized of the first replicates, one entry a person, in order of randomization.
 
     Attributes:
         first: Where each replicate begins, [n_replicates + 1].
@@ -63,6 +68,32 @@ class Randomized:
         )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DayLists:
+    """The days on which something happened, ascending within a replicate, in two bytes each where that is enough.
+
+    Attributes:
+        first: Where each replicate begins, [n_replicates + 1].
+        day: Days of all replicates.
+    """
+
+    first: Ints
+    day: NDArray[np.unsignedinteger]
+
+    def until(self, days: Sequence[int]) -> NDArray[np.int32]:
+        """How many lie on or before some days, [n_replicates, n_days]."""
+        n_replicates = len(self.first) - 1
+        counts = np.empty((n_replicates, len(days)), np.int32)
+        asked = np.asarray(days, np.int64) + 1
+        for start in range(0, n_replicates, _CHUNK):
+            edges = self.first[start : start + _CHUNK + 1]
+            own = np.arange(len(edges) - 1)[:, None] * _STRIDE
+            keys = np.repeat(own[:, 0], np.diff(edges)) + self.day[edges[0] : edges[-1]]
+            found = np.searchsorted(keys, own + np.clip(asked, 0, _STRIDE - 1))
+            counts[start : start + _CHUNK] = found - (edges[:-1] - edges[0])[:, None]
+        return counts
+
+
 @dataclass(frozen=True, kw_only=True)
 class Share:
     """One group of people, among those with the disease and among the enrolled.
@@ -99,7 +130,12 @@ class RecruitmentResult:
         counts: People by replicate and reason, [n_replicates, n_reasons].
         n_living: People who live in the catchments, by replicate.
         n_screened: Screening visits, by replicate.
-        randomized: The randomized.
+        enrolled: Days of randomization.
+        events: Days of endpoints.
+        by_site: Randomized by replicate and site, [n_replicates, n_sites].
+        outcomes: Randomized by replicate, arm and what ended their observation, [n_replicates, n_arms, n_statuses].
+        site_days: Randomized of all replicates by site and day, [n_sites, n_days].
+        sample: The randomized of the first `SAMPLED` replicates.
         opened: First day of each site, [n_replicates, n_sites].
         stopped: Last day on which each site approached people.
         trial_end: Day on which follow-up ends, by replicate.
@@ -113,9 +149,14 @@ class RecruitmentResult:
     counts: NDArray[np.int32]
     n_living: NDArray[np.int32]
     n_screened: NDArray[np.int32]
-    randomized: Randomized
-    opened: NDArray[np.int32]
-    stopped: NDArray[np.int32]
+    enrolled: DayLists
+    events: DayLists
+    by_site: NDArray[np.int32]
+    outcomes: NDArray[np.int32]
+    site_days: Ints
+    sample: Randomized
+    opened: NDArray[np.unsignedinteger]
+    stopped: NDArray[np.unsignedinteger]
     trial_end: NDArray[np.int32]
     cost: Floats
     shares: tuple[Share, ...]
@@ -128,28 +169,21 @@ class RecruitmentResult:
     @property
     def n_randomized(self) -> Ints:
         """Randomized by replicate, to the horizon."""
-        return np.diff(self.randomized.first)
+        return np.diff(self.enrolled.first)
 
     def enrolled_by(self, day: int) -> Ints:
         """Randomized up to a day of the trial (the first is 0), by replicate."""
-        return self._counts_until(self.randomized.day <= day)
+        return self.enrolled.until([day])[:, 0].astype(np.int64)
 
     def events_by(self, day: int) -> Ints:
         """Endpoints up to a day of the trial, by replicate."""
-        people = self.randomized
-        return self._counts_until((people.status == EVENT) & (people.day + people.days <= day))
-
-    def by_site(self) -> Ints:
-        """Randomized by replicate and site."""
-        n_sites = len(self.spec.sites)
-        cells = self.randomized.replicate * n_sites + self.randomized.site
-        return np.bincount(cells, minlength=self.n_replicates * n_sites).reshape(self.n_replicates, n_sites)
+        return self.events.until([day])[:, 0].astype(np.int64)
 
     def target_day(self) -> Ints:
         """Day on which each replicate reaches the target; `NEVER` (2^30) if it does not before the horizon."""
         reached = self.n_randomized >= self.spec.target
         days = np.full(self.n_replicates, NEVER, np.int64)
-        days[reached] = self.randomized.day[self.randomized.first[:-1][reached] + self.spec.target - 1]
+        days[reached] = self.enrolled.day[self.enrolled.first[:-1][reached] + self.spec.target - 1]
         return days
 
     def probability_by(self, day: int) -> float:
@@ -181,8 +215,8 @@ class RecruitmentResult:
             "probability_by_horizon": self.probability_by(self.spec.n_days - 1),
             "enrolled_at_planned_end": _summary(self.enrolled_by(planned)),
             "target_date": {_band(q): _iso(self.date_of(_upper_quantile(days, q))) for q in BANDS},
-            "enrollment": self._curve(self.enrolled_by, last=self.spec.n_days - 1),
-            "events": self._curve(self.events_by, last=int(self.trial_end.max())),
+            "enrollment": self._curve(self.enrolled, last=self.spec.n_days - 1),
+            "events": self._curve(self.events, last=int(self.trial_end.max())),
             "consort": self.consort(),
             "reasons": self._reasons(),
             "sites": self._sites(),
@@ -210,22 +244,18 @@ class RecruitmentResult:
             "screened": self.n_screened,
             "randomized": self.counts[:, RANDOMIZED],
         }
-        arms = self.randomized.replicate * len(self.spec.arms) + self.randomized.arm
-        by_arm = np.bincount(arms, minlength=self.n_replicates * len(self.spec.arms)).reshape(self.n_replicates, -1)
+        by_arm = self.outcomes.sum(axis=2)
         flow: dict[str, object] = {name: _summary(values) for name, values in rows.items()}
         flow["arms"] = {arm.name: _summary(by_arm[:, place]) for place, arm in enumerate(self.spec.arms)}
         return flow
 
-    def _counts_until(self, counted: NDArray[np.bool_]) -> Ints:
-        sums = np.concatenate([[0], np.cumsum(counted)])
-        counts: Ints = sums[self.randomized.first[1:]] - sums[self.randomized.first[:-1]]
-        return counts
-
-    def _curve(self, count: Callable[[int], Ints], *, last: int) -> list[dict[str, object]]:
+    def _curve(self, happened: DayLists, *, last: int) -> list[dict[str, object]]:
         step = max(7, -(-(last // 7) // 260) * 7)
+        days = [*range(0, last, step), last]
+        counts = happened.until(days)
         rows = []
-        for day in [*range(0, last, step), last]:
-            values = count(day)
+        for place, day in enumerate(days):
+            values = counts[:, place]
             row: dict[str, object] = {"date": _iso(self.date_of(day)), "mean": float(values.mean())}
             rows.append(row | {_band(q): float(np.quantile(values, q)) for q in BANDS})
         return rows
@@ -235,18 +265,18 @@ class RecruitmentResult:
         return [{"reason": name, **_summary(self.counts[:, place])} for place, name in names]
 
     def _sites(self) -> list[dict[str, object]]:
-        by_site = self.by_site()
         rows: list[dict[str, object]] = []
         for place, site in enumerate(self.spec.sites):
             opened = float(np.median(self.opened[:, place]))
             never = float((self.opened[:, place] > self.stopped[:, place]).mean())
-            randomized = _summary(by_site[:, place])
+            randomized = _summary(self.by_site[:, place])
             opens = _iso(self.date_of(opened))
             rows.append({"site": site.name, "opens": opens, "never_opens": never, "randomized": randomized})
         return rows
 
-    def _status(self, status: int) -> Ints:
-        return self._counts_until(self.randomized.status == status)
+    def _status(self, status: int) -> NDArray[np.int32]:
+        ended: NDArray[np.int32] = self.outcomes[:, :, status].sum(axis=1)
+        return ended
 
 
 def _upper_quantile(days: NDArray[np.integer], q: float) -> float:

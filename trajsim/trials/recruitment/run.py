@@ -1,17 +1,20 @@
 """Runs replicates of a trial: each a pure function of (world, seed, number), in threads if asked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trajsim.trials.draws import Performance, in_blocks
 from trajsim.trials.recruitment import reasons
-from trajsim.trials.recruitment.arms import allocate, follow_up
+from trajsim.trials.recruitment.arms import EVENT, STATUSES, FollowedUp, allocate, follow_up
 from trajsim.trials.recruitment.draws import Draws
 from trajsim.trials.recruitment.people import age_band, age_band_names
 from trajsim.trials.recruitment.replicate import Fates, recruit
-from trajsim.trials.recruitment.result import Randomized, RecruitmentResult, shares_of
+from trajsim.trials.recruitment.result import SAMPLED, DayLists, Randomized, RecruitmentResult, shares_of
 from trajsim.trials.recruitment.world import STRIDE, World
 
 Ints = NDArray[np.int64]
@@ -20,22 +23,55 @@ _BLOCK = 16
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class _Outcome:
-    """What one replicate leaves, in the narrowest types that hold it: there may be many thousands."""
+class _Outcomes:
+    """What some replicates leave, in the narrowest types that hold it: there may be many thousands.
+
+    Attributes as in `RecruitmentResult`; `levels` are the enrolled by the groups that people are divided into.
+    """
 
     counts: NDArray[np.int32]
-    n_living: int
-    n_screened: int
-    patient: NDArray[np.int32]
-    day: NDArray[np.int32]
-    arm: NDArray[np.int8]
-    days: NDArray[np.int32]
-    status: NDArray[np.int8]
-    opened: NDArray[np.int32]
-    stopped: NDArray[np.int32]
-    end: int
-    cost: float
+    n_living: NDArray[np.int32]
+    n_screened: NDArray[np.int32]
+    enrolled: DayLists
+    events: DayLists
+    by_site: NDArray[np.int32]
+    outcomes: NDArray[np.int32]
+    sample: Randomized
+    opened: NDArray[np.unsignedinteger]
+    stopped: NDArray[np.unsignedinteger]
+    trial_end: NDArray[np.int32]
+    cost: NDArray[np.float64]
     levels: NDArray[np.int32]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Replicate:
+    """One replicate and its randomized, in the order of randomization."""
+
+    fates: Fates
+    own: Ints
+    followed: FollowedUp
+
+    @property
+    def patient(self) -> Ints:
+        """Rows of the randomized among the patients."""
+        return self.fates.patient[self.own]
+
+    @property
+    def day(self) -> Ints:
+        """Days of randomization."""
+        return self.fates.randomized_day[self.own]
+
+    @property
+    def record_day(self) -> Ints:
+        """The same days in the lives of the records."""
+        return self.day - self.fates.shift[self.own]
+
+    @property
+    def event_days(self) -> Ints:
+        """Days of endpoints, ascending."""
+        happened = self.followed.status == EVENT
+        return np.sort((self.day + self.followed.days)[happened])
 
 
 def simulate_recruitment(
@@ -61,12 +97,15 @@ def simulate_recruitment(
     """
     groups = _groups(world)
 
-    def work(numbers: Ints) -> list[_Outcome]:
-        return [_replicate(world, seed, int(number), groups) for number in numbers]
+    site_days = _SiteDays(world)
+
+    def work(numbers: Ints) -> _Outcomes:
+        found = [_replicate(world, Draws(seed, int(number))) for number in numbers]
+        site_days.add(found)
+        return _block(world, found, numbers, groups)
 
     options = Performance(block=_BLOCK) if performance is None else performance
-    blocks = in_blocks(work, replicates, performance=options)
-    return _gathered(world, seed, [outcome for block in blocks for outcome in block], groups)
+    return _gathered(world, seed, in_blocks(work, replicates, performance=options), groups, site_days.counts)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,28 +130,83 @@ def _groups(world: World) -> _Groups:
     return _Groups(levels=(*levels, *(("race", name) for name in world.people.races)), n_ages=len(ages))
 
 
-def _replicate(world: World, seed: int, number: int, groups: _Groups) -> _Outcome:
-    draws = Draws(seed, number)
+class _SiteDays:
+    """Randomized by site and day, summed over replicates as they come: sums of whole numbers know no order."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._lock = Lock()
+        self.counts = np.zeros((len(world.spec.sites), world.spec.n_days), np.int64)
+
+    def add(self, found: "Sequence[_Replicate]") -> None:
+        n_days = self._world.spec.n_days
+        cells = np.concatenate([self._world.site[each.patient] * n_days + each.day for each in found])
+        counts = np.bincount(cells, minlength=self.counts.size).reshape(-1, n_days)
+        with self._lock:
+            self.counts += counts
+
+
+def _block(world: World, found: "Sequence[_Replicate]", numbers: Ints, groups: _Groups) -> _Outcomes:
+    """Keeps what the result needs of some replicates."""
+    spec = world.spec
+    n_screened = [int((each.fates.screening_day < spec.n_days).sum()) for each in found]
+    sites = [world.site[each.patient] for each in found]
+    arm_statuses = [each.followed.arm * len(STATUSES) + each.followed.status for each in found]
+    kind = np.uint16 if spec.n_days + spec.follow_up.max_days < 1 << 16 else np.uint32
+    return _Outcomes(
+        counts=np.array([counts_of(world, each.fates) for each in found], np.int32),
+        n_living=np.array([each.fates.n_living for each in found], np.int32),
+        n_screened=np.array(n_screened, np.int32),
+        enrolled=_day_lists([each.day for each in found], kind),
+        events=_day_lists([each.event_days for each in found], kind),
+        by_site=_counted(sites, len(spec.sites)),
+        outcomes=_counted(arm_statuses, len(spec.arms) * len(STATUSES)).reshape(len(found), -1, len(STATUSES)),
+        sample=_sample(world, [each for number, each in zip(numbers, found, strict=True) if number < SAMPLED]),
+        opened=np.array([each.fates.opened for each in found]).astype(kind),
+        stopped=np.array([each.fates.stopped for each in found]).astype(kind),
+        trial_end=np.array([each.followed.end for each in found], np.int32),
+        cost=np.array(
+            [
+                _cost(world, each.fates, n, len(each.own), int(each.followed.days.sum()))
+                for n, each in zip(n_screened, found, strict=True)
+            ]
+        ),
+        levels=np.array([groups.count(world, each.patient, each.record_day) for each in found], np.int32),
+    )
+
+
+def _replicate(world: World, draws: Draws) -> _Replicate:
     fates = recruit(world, draws)
     own = randomized_of(fates)
     patient, day = fates.patient[own], fates.randomized_day[own]
-    arm = allocate(world, draws, patient, day)
-    followed = follow_up(world, draws, patient, fates.copy[own], day, arm)
-    n_screened = int((fates.screening_day < world.spec.n_days).sum())
-    return _Outcome(
-        counts=counts_of(world, fates).astype(np.int32),
-        n_living=fates.n_living,
-        n_screened=n_screened,
+    copy, shift = fates.copy[own], fates.shift[own]
+    arm = allocate(world, draws, patient, day - shift)
+    return _Replicate(fates=fates, own=own, followed=follow_up(world, draws, patient, copy, day, arm, shift=shift))
+
+
+def _counted(places: Sequence[Ints], n: int) -> NDArray[np.int32]:
+    """How often each of n places stands in each list."""
+    return np.array([np.bincount(each, minlength=n) for each in places], np.int32)
+
+
+def _day_lists(days: Sequence[Ints], kind: type[np.unsignedinteger]) -> DayLists:
+    return DayLists(first=np.cumsum([0, *map(len, days)]), day=np.concatenate(days).astype(kind))
+
+
+def _sample(world: World, found: Sequence[_Replicate]) -> Randomized:
+    patient = np.concatenate([np.zeros(0, np.int64), *(each.patient for each in found)])
+
+    def joined(values: Sequence[Ints], kind: type[np.signedinteger]) -> NDArray[Any]:
+        return np.concatenate([np.zeros(0, kind), *values]).astype(kind)
+
+    return Randomized(
+        first=np.cumsum([0, *(len(each.own) for each in found)]),
         patient=patient.astype(np.int32),
-        day=day.astype(np.int32),
-        arm=followed.arm.astype(np.int8),
-        days=followed.days.astype(np.int32),
-        status=followed.status.astype(np.int8),
-        opened=fates.opened.astype(np.int32),
-        stopped=fates.stopped.astype(np.int32),
-        end=followed.end,
-        cost=_cost(world, fates, n_screened, len(own), int(followed.days.sum())),
-        levels=groups.count(world, patient, day).astype(np.int32),
+        day=joined([each.day for each in found], np.int32),
+        site=world.site[patient].astype(np.int16),
+        arm=joined([each.followed.arm for each in found], np.int8),
+        days=joined([each.followed.days for each in found], np.int32),
+        status=joined([each.followed.status for each in found], np.int8),
     )
 
 
@@ -142,31 +236,52 @@ def _cost(world: World, fates: Fates, n_screened: int, n_randomized: int, follow
     )
 
 
-def _gathered(world: World, seed: int, outcomes: list[_Outcome], groups: _Groups) -> RecruitmentResult:
-    patient = np.concatenate([outcome.patient for outcome in outcomes])
+def _gathered(
+    world: World, seed: int, blocks: Sequence[_Outcomes], groups: _Groups, site_days: Ints
+) -> RecruitmentResult:
     diseased = np.flatnonzero(world.has_disease)
     first_visit = np.searchsorted(world.visit_key, diseased * STRIDE)
-    randomized = Randomized(
-        first=np.cumsum([0, *(len(outcome.patient) for outcome in outcomes)]),
-        patient=patient,
-        day=np.concatenate([outcome.day for outcome in outcomes]),
-        site=world.site[patient].astype(np.int16),
-        arm=np.concatenate([outcome.arm for outcome in outcomes]),
-        days=np.concatenate([outcome.days for outcome in outcomes]),
-        status=np.concatenate([outcome.status for outcome in outcomes]),
-    )
-    enrolled = np.array([outcome.levels for outcome in outcomes], np.int32)
+
+    parts = {name: [getattr(block, name) for block in blocks] for name in vars(blocks[0])}
+    del blocks  # so that what has been joined is given back
+
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate(parts.pop(name))
+
+    samples = parts.pop("sample")
+    names = ("patient", "day", "site", "arm", "days", "status")
+    columns: dict[str, NDArray[Any]] = {
+        name: np.concatenate([getattr(each, name) for each in samples]) for name in names
+    }
     return RecruitmentResult(
         spec=world.spec,
         seed=seed,
         reasons=world.reasons,
-        counts=np.array([outcome.counts for outcome in outcomes], np.int32),
-        n_living=np.array([outcome.n_living for outcome in outcomes], np.int32),
-        n_screened=np.array([outcome.n_screened for outcome in outcomes], np.int32),
-        randomized=randomized,
-        opened=np.array([outcome.opened for outcome in outcomes], np.int32),
-        stopped=np.array([outcome.stopped for outcome in outcomes], np.int32),
-        trial_end=np.array([outcome.end for outcome in outcomes], np.int32),
-        cost=np.array([outcome.cost for outcome in outcomes]),
-        shares=shares_of(groups.levels, groups.count(world, diseased, world.visit_key[first_visit] % STRIDE), enrolled),
+        counts=joined("counts"),
+        n_living=joined("n_living"),
+        n_screened=joined("n_screened"),
+        enrolled=_joined_lists(parts.pop("enrolled")),
+        events=_joined_lists(parts.pop("events")),
+        by_site=joined("by_site"),
+        outcomes=joined("outcomes"),
+        site_days=site_days,
+        sample=Randomized(first=_edges([each.first for each in samples]), **columns),
+        opened=joined("opened"),
+        stopped=joined("stopped"),
+        trial_end=joined("trial_end"),
+        cost=joined("cost"),
+        shares=shares_of(
+            groups.levels, groups.count(world, diseased, world.day_of(world.visit_key[first_visit])), joined("levels")
+        ),
     )
+
+
+def _joined_lists(lists: Sequence[DayLists]) -> DayLists:
+    return DayLists(first=_edges([each.first for each in lists]), day=np.concatenate([each.day for each in lists]))
+
+
+def _edges(parts: Sequence[Ints]) -> Ints:
+    """Edges of lists laid end to end."""
+    lengths = [np.diff(each) for each in parts]
+    edges: Ints = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    return edges

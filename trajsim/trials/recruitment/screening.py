@@ -55,8 +55,9 @@ def screen(world: World, draws: Draws, patient: Ints, copy: Ints, visit: Ints) -
         out = ~is_eligible & (reason == _GOING_ON)
         reason[out] = world.reasons.screening.start + world.reasons.n_rules + place
     chance = rate_quantile(world.spec.funnel.eligible, draws.uniform(purpose.RATE, "eligible"))
-    otherwise = ~(draws.uniforms(purpose.OTHERWISE, ids, copy) < chance)
-    reason[otherwise & (reason == _GOING_ON)] = reasons.OTHERWISE
+    going = np.flatnonzero(reason == _GOING_ON)
+    u = draws.uniforms(purpose.OTHERWISE, ids[going], copy[going])
+    reason[going[~(u < chance)]] = reasons.OTHERWISE
     return reason
 
 

@@ -39,7 +39,7 @@ class World:
         distance_km: To that site; NaN if unknown.
         reasons: Names of what ends a candidacy.
         rule_names: Criteria that are applied, in order.
-        visit_key: Visits of people who have a site, ascending by patient and day.
+        visit_key: Visits of people who have a site, ascending by patient and day (`key`).
         visit_failed: First criterion that the chart denies at each visit, -1 for none.
         pass_key: The visits at which the chart denies none.
         pass_answers: Their answers, [n, n_rules].
@@ -82,14 +82,25 @@ class World:
         """How many people have a site."""
         return len(self.resident)
 
+    def key(self, patient: Ints, day: Ints) -> Ints:
+        """The number under which visits and events of patients on days of the trial, as the records have them, stand.
+
+        Lives that lie later than in the records meet the trial on days before its start, so keys begin with these.
+        """
+        return patient * STRIDE + day + self.spec.spread_days
+
+    def day_of(self, key: Ints) -> Ints:
+        """Day of the trial of each key."""
+        return key % STRIDE - self.spec.spread_days
+
     def next_event(self, patient: Ints, day: Ints) -> Ints:
         """Day of the first endpoint of the records after a day, death included if it counts; `NEVER` if none."""
         found = np.full(len(patient), NEVER, np.int64)
         if len(self.event_key):
-            place = np.searchsorted(self.event_key, patient * STRIDE + day, side="right")
+            place = np.searchsorted(self.event_key, self.key(patient, day), side="right")
             key = self.event_key[np.minimum(place, len(self.event_key) - 1)]
             own = (place < len(self.event_key)) & (key // STRIDE == patient)
-            found[own] = key[own] % STRIDE
+            found[own] = self.day_of(key[own])
         if self.spec.endpoint.counts_death:
             found = np.minimum(found, self.people.death_day[patient])
         return found
@@ -203,11 +214,11 @@ def _visits(spec: TrialSpec, records: Records, people: People, site: Ints) -> tu
     patient = _rows_of(people, records.ids_of("encounters"))
     times = table.column("time").cast("int64").to_numpy()
     days = times // _DAY_US - origin_of(spec)
-    keep = (patient >= 0) & (days >= 0) & (days < spec.n_days)
+    keep = (patient >= 0) & (days >= -spec.spread_days) & (days < spec.n_days)
     keep &= (site[patient] >= 0) & (days < people.death_day[patient])
     if spec.visit_classes:
         keep &= np.isin(texts_of(table.column("encounter_class")).astype(str), spec.visit_classes)
-    keys, times = patient[keep] * STRIDE + days[keep], times[keep]
+    keys, times = patient[keep] * STRIDE + days[keep] + spec.spread_days, times[keep]
     order = np.lexsort((times, keys))
     keys, times = keys[order], times[order]
     first = np.ones(len(keys), np.bool_)
@@ -285,7 +296,8 @@ def _values(spec: TrialSpec, records: Records, people: People, codes: Sequence[s
     patient = _rows_of(people, table.column("patient_id").to_numpy())
     times = table.column("time").cast("int64").to_numpy()
     keep = ~np.isnan(values) & (patient >= 0)
-    keys = patient * STRIDE + np.clip(times // _DAY_US - origin_of(spec), 0, STRIDE - 1)
+    days = times // _DAY_US - origin_of(spec) + spec.spread_days
+    keys = patient * STRIDE + np.clip(days, 0, STRIDE - 1)
     order = np.lexsort((times[keep], keys[keep]))
     return keys[keep][order], values[keep][order]
 
@@ -301,6 +313,7 @@ def _events(spec: TrialSpec, records: Records, people: People, faults: list[str]
     table = records[endpoint.table].select(["patient_id", "time"]).take(rows)
     patient = _rows_of(people, table.column("patient_id").to_numpy())
     days = days_of(table.column("time"), origin_of(spec))
+    days = days + spec.spread_days
     keep = (patient >= 0) & (days >= 0) & (days < STRIDE)
     return np.unique(patient[keep] * STRIDE + days[keep])
 
@@ -310,7 +323,7 @@ def _with_hazard(world: World) -> World:
     patient = world.pass_key // STRIDE
     first = np.ones(len(patient), np.bool_)
     first[1:] = patient[1:] != patient[:-1]
-    patient, day = patient[first], world.pass_key[first] % STRIDE
+    patient, day = patient[first], world.day_of(world.pass_key[first])
     event = world.next_event(patient, day)
     end = np.minimum(world.people.last_day[patient], world.people.death_day[patient])
     is_event = event <= world.people.last_day[patient]

@@ -45,6 +45,7 @@ ASSESSMENT = {
     "criteria": [
         {
             "criterion": "adult",
+            "asks": "patient with age < 100 & at least 18 years",
             "n_removed": 211,
             "n_failing": 211,
             "n_failing_alone": 17,

@@ -3,7 +3,8 @@ import datetime as dt
 import pytest
 
 from trajsim.errors import ConfigError
-from trajsim.trials.page import Attrition, figures
+from trajsim.trials.feasibility import CriterionCounts
+from trajsim.trials.page import figures
 from trajsim.trials.page.figures import MINUS
 
 
@@ -43,7 +44,8 @@ def test_the_interval_of_a_share_is_wilsons() -> None:
 
 def test_counts_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ConfigError, match="denies in all"):
-        Attrition(criterion="adult", n_removed=5, n_failing=4, n_failing_alone=1)
+        CriterionCounts(criterion="adult", n_removed=5, n_failing=4, n_failing_alone=1, n_true=0, n_unknown=0)
     with pytest.raises(ConfigError, match="negative"):
-        Attrition(criterion="adult", n_removed=0, n_failing=4, n_failing_alone=1, n_unknown=-1)
-    assert Attrition(criterion="adult", n_removed=3, n_failing=4, n_failing_alone=1).n_failing_with_others == 3
+        CriterionCounts(criterion="adult", n_removed=0, n_failing=4, n_failing_alone=1, n_true=0, n_unknown=-1)
+    whole = CriterionCounts(criterion="adult", n_removed=3, n_failing=4, n_failing_alone=1, n_true=2, n_unknown=0)
+    assert whole.n_failing_with_others == 3

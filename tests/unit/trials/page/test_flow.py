@@ -43,6 +43,6 @@ def test_the_periods_of_sites_hold_all_randomized(whole: PageContents) -> None:
     assert isinstance(starts, list)
     assert len(starts) <= 53
     for place, site in enumerate(sites):
-        assert sum(site["randomized"]) == pytest.approx(whole.result.by_site()[:, place].mean())
+        assert sum(site["randomized"]) == pytest.approx(whole.result.by_site[:, place].mean())
         assert len(site["open"]) == len(starts)
         assert 0.0 <= min(site["open"]) <= max(site["open"]) <= 1.0

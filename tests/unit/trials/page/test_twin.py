@@ -78,7 +78,7 @@ def test_an_assessment_of_another_form_is_refused() -> None:
     with pytest.raises(ConfigError, match="not the form"):
         Feasibility.from_json({"n_people": 3, "n_eligible": 1, "criteria": []}, [{"criterion": "adult"}])
     groups = [{"by": "sex", "level": "M", "n_true": 1, "n_false": 1, "n_unknown": 1}]
-    counts = {"n_removed": 1, "n_failing": 1, "n_failing_alone": 1, "n_unknown": 1}
+    counts = {"n_removed": 1, "n_failing": 1, "n_failing_alone": 1, "n_true": 1, "n_unknown": 1}
     criteria = [{"criterion": "adult", **counts, "groups": groups}, {"criterion": "well", **counts, "groups": []}]
     with pytest.raises(ConfigError, match="the same groups"):
         Feasibility.from_json({"n_people": 3, "n_eligible": 1, "criteria": criteria})

@@ -48,7 +48,7 @@ def test_sites_that_differ_are_found_to_differ() -> None:
 def test_the_history_holds_everybody() -> None:
     result = _homogeneous(variation=0.0, replicates=5)
     history = history_of(result, replicates=5)
-    assert history.counts.reshape(5, N_SITES).tolist() == result.by_site().tolist()
+    assert history.counts.reshape(5, N_SITES).tolist() == result.by_site.tolist()
     assert (history.exposures == 365).all()
 
 

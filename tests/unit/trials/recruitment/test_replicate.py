@@ -6,9 +6,10 @@ import pytest
 from tests.unit.trials.recruitment.builders import Fixed, instants, people, table, world
 from trajsim.errors import ConfigError
 from trajsim.trials.recruitment import reasons
+from trajsim.trials.recruitment.appointments import appointments
 from trajsim.trials.recruitment.draws import Draws
 from trajsim.trials.recruitment.people import NEVER
-from trajsim.trials.recruitment.replicate import appointments, recruit
+from trajsim.trials.recruitment.replicate import recruit
 from trajsim.trials.recruitment.run import counts_of
 
 ONE_SITE = [{"name": "Only", "share": 1.0}]

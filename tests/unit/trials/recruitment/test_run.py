@@ -11,7 +11,7 @@ from trajsim.trials.draws import Performance
 from trajsim.trials.recruitment.candidates import SCHEMA, candidates
 from trajsim.trials.recruitment.people import NEVER
 from trajsim.trials.recruitment.reasons import RANDOMIZED
-from trajsim.trials.recruitment.result import RecruitmentResult
+from trajsim.trials.recruitment.result import SAMPLED, DayLists, RecruitmentResult
 from trajsim.trials.recruitment.run import simulate_recruitment
 from trajsim.trials.recruitment.world import World
 
@@ -26,7 +26,9 @@ def _trial(**changes: Any) -> World:  # noqa: ANN401 - sections of a spec
 
 
 def _bytes(result: RecruitmentResult) -> bytes:
-    arrays = [*vars(result.randomized).values(), result.counts, result.cost, result.opened, result.trial_end]
+    arrays = [result.counts, result.cost, result.opened, result.trial_end, result.by_site, result.outcomes]
+    parts = (result.sample, result.enrolled, result.events)
+    arrays += [result.site_days, *(each for part in parts for each in vars(part).values())]
     return b"".join(np.ascontiguousarray(each).tobytes() for each in arrays) + orjson.dumps(result.to_json())
 
 
@@ -43,7 +45,7 @@ def test_a_shorter_run_is_the_beginning_of_a_longer_one() -> None:
     trial = _trial()
     short, long = (simulate_recruitment(trial, replicates=n, seed=5) for n in (3, 8))
     assert short.counts.tolist() == long.counts[:3].tolist()
-    assert short.randomized.day.tolist() == long.randomized.day[: len(short.randomized.day)].tolist()
+    assert short.enrolled.day.tolist() == long.enrolled.day[: len(short.enrolled.day)].tolist()
 
 
 def test_the_answer_key_counts_what_the_replicate_counts() -> None:
@@ -68,13 +70,13 @@ def test_the_answer_key_counts_what_the_replicate_counts() -> None:
 def test_counts_of_a_result_agree_with_each_other() -> None:
     result = simulate_recruitment(_trial(), replicates=5, seed=1)
     assert result.counts[:, RANDOMIZED].tolist() == result.n_randomized.tolist()
-    assert result.by_site().sum(axis=1).tolist() == result.n_randomized.tolist()
-    assert result.by_site().max() <= 60
+    assert result.by_site.sum(axis=1).tolist() == result.n_randomized.tolist()
+    assert result.by_site.max() <= 60
     assert result.enrolled_by(result.spec.n_days).tolist() == result.n_randomized.tolist()
     assert (result.n_screened >= result.n_randomized).all()
-    assert result.events_by(10_000).sum() == (result.randomized.status == 0).sum()
-    one = result.randomized.of(3)
-    assert one.day.tolist() == result.randomized.day[result.randomized.replicate == 3].tolist()
+    assert result.events_by(10_000).sum() == (result.sample.status == 0).sum()
+    one = result.sample.of(3)
+    assert one.day.tolist() == result.sample.day[result.sample.replicate == 3].tolist()
 
 
 def test_a_target_that_is_not_reached_is_an_answer() -> None:
@@ -121,3 +123,27 @@ def test_nobody_at_all() -> None:
 def test_replicates_must_be_positive() -> None:
     with pytest.raises(ConfigError, match="n_replicates"):
         simulate_recruitment(_trial(), replicates=0, seed=1)
+
+
+def test_days_are_counted_within_each_replicate() -> None:
+    rng = np.random.default_rng(4)
+    lists = [np.sort(rng.integers(0, 50, rng.integers(0, 6))) for _ in range(600)]
+    days = DayLists(first=np.cumsum([0, *map(len, lists)]), day=np.concatenate(lists).astype(np.uint16))
+    asked = [-1, 0, 7, 49, 70_000]
+    assert days.until(asked).tolist() == [[int((own <= day).sum()) for day in asked] for own in lists]
+
+
+def test_parts_of_a_result_agree_and_only_the_first_replicates_keep_their_people() -> None:
+    result = simulate_recruitment(_trial(recruitment={"target": 2}), replicates=SAMPLED + 3, seed=1)
+    assert len(result.sample.first) == SAMPLED + 1
+    assert result.site_days.sum(axis=1).tolist() == result.by_site.sum(axis=0).tolist()
+    assert result.outcomes.sum(axis=(1, 2)).tolist() == result.n_randomized.tolist()
+    assert result.outcomes[:, :, 0].sum(axis=1).tolist() == np.diff(result.events.first).tolist()
+    kept = int(result.sample.first[-1])
+    assert result.sample.day.tolist() == result.enrolled.day[:kept].tolist()
+
+
+def test_a_very_long_trial_has_longer_days() -> None:
+    long = {"start": "2020-01-01", "planned_end": "2020-12-30", "horizon": "2150-01-01", "target": 5}
+    result = simulate_recruitment(_trial(recruitment=long, follow_up={"max_days": 30_000}), replicates=1, seed=1)
+    assert result.enrolled.day.dtype == result.opened.dtype == np.uint32

@@ -2,12 +2,16 @@
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO, cast
 
 import msgspec
 import numpy as np
+import zstandard
 
 from trajsim.errors import DataFileError
 from trajsim.learn.ingest.readers.collected import Collected, Faults, system_name
@@ -33,6 +37,7 @@ from trajsim.learn.ingest.readers.records import manifest_of_run
 from trajsim.learn.ingest.rows import NO_DAY, ClinicalRows
 
 _SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz", ".ndjson.zst", ".json.zst")
+_BUFFER = 1 << 20
 _NOT_MEANT = frozenset({"refuted", "entered-in-error"})
 _NOT_DONE = frozenset({"entered-in-error", "not-done", "cancelled", "planned", "draft"})
 _KEPT_TYPES = frozenset({
@@ -91,18 +96,17 @@ def _files(source: Path) -> Iterator[Path]:
             yield path
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    if path.suffix == ".gz":
-        with gzip.open(path) as file:
-            yield from file
-    elif path.suffix == ".zst":
-        import zstandard
-
-        with path.open("rb") as raw, zstandard.ZstdDecompressor().stream_reader(raw) as stream:
-            yield from io.BufferedReader(stream)
-    else:
-        with path.open("rb") as file:
-            yield from file
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    with path.open("rb") as raw:
+        if path.suffix == ".gz":
+            with gzip.open(raw) as file:
+                yield io.BufferedReader(cast("io.RawIOBase", file), _BUFFER)
+        elif path.suffix == ".zst":
+            with zstandard.ZstdDecompressor().stream_reader(raw) as stream:
+                yield io.BufferedReader(cast("io.RawIOBase", stream), _BUFFER)
+        else:
+            yield raw
 
 
 class _Entry(msgspec.Struct):
@@ -129,13 +133,14 @@ def _resources(path: Path, name: str, faults: Faults) -> Iterator[tuple[int, _Re
     """Resources of a file with the line, or the number of the entry in the bundle, from 1."""
     is_lines = ".ndjson" in path.name or ".jsonl" in path.name
     try:
-        if is_lines:
-            for row, line in enumerate(_lines(path), start=1):
+        with _opened(path) as file:
+            if not is_lines:
+                yield from _unpacked(1, file.read(), name, faults)
+                return
+            for row, line in enumerate(file, start=1):
                 if line.strip():
                     yield from _unpacked(row, line, name, faults)
-        else:
-            yield from _unpacked(1, b"".join(_lines(path)), name, faults)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         faults.add(name, None, f"cannot be read ({error})")
 
 

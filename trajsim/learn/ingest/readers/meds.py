@@ -35,9 +35,9 @@ def read_meds(source: Path) -> ClinicalRows:
     Args:
         source: Its folder, with ``data/**/*.parquet`` and, if there is one, ``metadata/codes.parquet``. Codes such as
             ``LOINC/2085-9`` and ``ICD10CM//I10`` name their system; ``DIAGNOSIS//ICD//10//I10`` and
-            ``LAB//50904//mg/dL`` are read as MIMIC's are; a parent code of a known system in ``codes.parquet`` takes
-            the place of a code that names none. Units come from a column ``unit`` of the data or of ``codes.parquet``, or
-            from the code.
+            ``LAB//50904//mg/dL`` are read as MIMIC's are. A parent code of a known system in ``codes.parquet`` takes
+            the place of a code that names none. Units come from a column ``unit`` of the data or of
+            ``codes.parquet``, or from the code.
 
     Returns:
         The rows. Rows with a number or an answer are labs, all others events. A patient is observed from the first to

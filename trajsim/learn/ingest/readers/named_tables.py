@@ -50,17 +50,18 @@ class _DuckTable:
     """A table of a DuckDB file."""
 
     path: Path
-    schema: str
-    name: str
+    place: tuple[str, str, str]
 
     def batches(self, faults: Faults) -> Iterator[tuple[str, int, pa.Table]]:
         first = 1
-        file = f"{self.path.name}, table {self.name}"
+        file = f"{self.path.name}, table {self.place[-1]}"
         duckdb = _duckdb()
         try:
             with duckdb.connect(str(self.path), read_only=True) as connection:
-                found = connection.execute(f'SELECT * FROM "{self.schema}"."{self.name}"')
-                for batch in found.fetch_record_batch(BATCH_ROWS):
+                connection.execute("SET threads = 1")  # rows keep their order, and nothing runs beside
+                quoted = ".".join('"' + part.replace('"', '""') + '"' for part in self.place)
+                found = connection.sql(f"SELECT * FROM {quoted}")
+                for batch in found.to_arrow_reader(BATCH_ROWS):
                     yield file, first, _lower(pa.Table.from_batches([batch]))
                     first += batch.num_rows
         except duckdb.Error as error:
@@ -103,14 +104,19 @@ def _is_table(name: str) -> bool:
 
 
 def parquet_batches(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-    """Yields the rows of a Parquet file in batches."""
+    """Yields the rows of a Parquet file in batches; one without rows where it has none."""
     with pq.ParquetFile(path) as file:
+        if not file.metadata.num_rows:
+            yield file.read(columns=columns, use_threads=False)
         for batch in file.iter_batches(BATCH_ROWS, columns=columns, use_threads=False):
             yield pa.Table.from_batches([batch])
 
 
 def csv_batches(path: Path) -> Iterator[pa.Table]:
-    """Yields the rows of a CSV file in batches, all columns as text, empty cells as null; tabs are told from commas."""
+    """Yields the rows of a CSV file in batches, all columns as text, empty cells as null; tabs are told from commas.
+
+    A file of a header alone gives one batch without rows.
+    """
     with pa.input_stream(str(path)) as head:
         line = head.read(1 << 16).split(b"\n", maxsplit=1)[0].decode("utf-8-sig").rstrip("\r")
     delimiter = "\t" if line.count("\t") > line.count(",") else ","
@@ -124,8 +130,12 @@ def csv_batches(path: Path) -> Iterator[pa.Table]:
             column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
         ),
     ) as reader:
+        is_empty = True
         for batch in reader:
+            is_empty = False
             yield pa.Table.from_batches([batch])
+        if is_empty:
+            yield reader.schema.empty_table()
 
 
 def _lower(table: pa.Table) -> pa.Table:
@@ -136,15 +146,13 @@ def _duck_tables(source: Path, names: Sequence[str]) -> Mapping[str, TableSource
     duckdb = _duckdb()
     try:
         with duckdb.connect(str(source), read_only=True) as connection:
-            rows = connection.execute("SELECT table_schema, table_name FROM information_schema.tables").fetchall()
+            listed = connection.execute(
+                "SELECT table_catalog, table_schema, table_name FROM information_schema.tables"
+            ).fetchall()
     except duckdb.Error as error:
         msg = f"{source}: not a DuckDB file ({str(error).splitlines()[0]})"
         raise DataFileError(msg, hint=f"a source is a folder or a DuckDB file ({', '.join(_DUCKDB)})") from error
-    return {
-        name.lower(): _DuckTable(source, schema, name)
-        for schema, name in sorted(rows)
-        if name.lower() in names
-    }  # fmt: skip
+    return {place[-1].lower(): _DuckTable(source, place) for place in sorted(listed) if place[-1].lower() in names}
 
 
 def _duckdb() -> ModuleType:

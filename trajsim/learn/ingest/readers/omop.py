@@ -69,13 +69,13 @@ def read_omop(source: Path) -> ClinicalRows:
 
     Args:
         source: A folder with ``person.parquet``, ``measurement.csv`` and so on (also a folder of parts for each table,
-            also ``.csv.gz``; tabs as Athena writes them), or a DuckDB file. Only ``person`` must be there. With ``concept``,
-            codes are those of the vocabularies (SNOMED CT, LOINC, RxNorm ...); without it they are concept ids under
-            the system ``OMOP``.
+            also ``.csv.gz``; tabs as Athena writes them), or a DuckDB file. Only ``person`` must be there. With
+            ``concept``, codes are those of the vocabularies (SNOMED CT, LOINC, RxNorm ...); without it they are
+            concept ids under the system ``OMOP``.
 
     Returns:
-        The rows. A patient is observed from the first to the last day of the observation periods, or else of the
-        patient's own rows and visits.
+        The rows. A patient is observed, and enters, from the first to the last day of the observation periods, or else
+        of the visits, or of the patient's own rows.
 
     Raises:
         DataFileError: There is no table ``person``, or a table cannot be read at all.
@@ -90,7 +90,9 @@ def read_omop(source: Path) -> ClinicalRows:
     for name, domain in _DOMAINS.items():
         if name in tables:
             reader.domain(name, domain)
-    return finished(reader.collected, faults, reader.counts)
+    clinical = finished(reader.collected, faults, reader.counts)
+    clinical.persons["entry"] = clinical.persons["first"]
+    return clinical
 
 
 class _Reader:

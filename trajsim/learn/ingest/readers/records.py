@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajsim.learn.ingest.readers.collected import Collected, Faults, days_of, named_systems
+from trajsim.learn.ingest.mapping import CodeSet, SourceMapping
+from trajsim.learn.ingest.readers.collected import Collected, Faults, days_of, named_systems, system_name
 from trajsim.learn.ingest.readers.finished import finished
 from trajsim.learn.ingest.rows import ClinicalRows
 from trajsim.records.ids import PATIENT_ROW_KEY, uuid_bytes, uuid_text
@@ -48,21 +49,24 @@ def read_records(folder: Path) -> ClinicalRows:
     return finished(collected, faults)
 
 
-def rows_of_records(records: Records, *, seed: int | None = None) -> ClinicalRows:
+def rows_of_records(records: Records, *, seed: int | None = None, only: SourceMapping | None = None) -> ClinicalRows:
     """The coded rows of Records.
 
     Args:
         records: The patients, simulated or real.
         seed: Seed of the run that simulated them: patients then have the id that CSV and FHIR give them. Without it,
             their id in the data they were read from, or else their number.
+        only: Keep no rows but those whose code this mapping names, and count the others: whole lives hold seven times
+            as many. None: keep all, so that the report can list what is unmapped.
 
     Returns:
         Conditions, procedures, medications and the like as events, observations as labs; observed from birth to
         `last_time`.
     """
     collected = Collected()
-    _gather(collected, records, _public_ids(records, seed))
-    return finished(collected, Faults("records"))
+    named = None if only is None else _named_codes(only)
+    n_others = _gather(collected, records, _public_ids(records, seed), named)
+    return finished(collected, Faults("records"), {"codes that the mapping does not name": n_others} if only else None)
 
 
 def seed_of_run(run: Path) -> int | None:
@@ -92,7 +96,13 @@ def _public_ids(records: Records, seed: int | None) -> pa.Array:
     return pc.coalesce(records["patients"]["source_id"].combine_chunks(), made.cast(pa.string()))
 
 
-def _gather(collected: Collected, records: Records, ids: pa.Array) -> None:
+def _named_codes(mapping: SourceMapping) -> tuple[CodeSet, ...]:
+    rules = (*mapping.events, *mapping.labs, *mapping.drop, *(() if mapping.bmi is None else (mapping.bmi,)))
+    return tuple(rule.codes for rule in rules)
+
+
+def _gather(collected: Collected, records: Records, ids: pa.Array, named: tuple[CodeSet, ...] | None = None) -> int:
+    """Collects patients and rows; says how many rows were left out because no code set names them."""
     n = records.n_patients
     patients = records["patients"]
     collected.add_people(
@@ -109,16 +119,47 @@ def _gather(collected: Collected, records: Records, ids: pa.Array) -> None:
         },
     )
     order = np.argsort(records.patient_ids, kind="stable")
+    n_others = 0
     for name in (*EVENT_TABLES, "observations"):
-        _add_rows(collected, name, records, ids, order)
+        table, row, n_left_out = _chosen(records[name], named)
+        n_others += n_left_out
+        if table.num_rows:
+            _add_rows(collected, name, table, row, (records.patient_ids, ids, order))
+    return n_others
 
 
-def _add_rows(collected: Collected, name: str, records: Records, ids: pa.Array, order: NDArray[np.int64]) -> None:
-    table = records[name]
-    if not table.num_rows:
-        return
-    own = records.ids_of(name)
-    place = order[np.searchsorted(records.patient_ids[order], own)]
+def _chosen(table: pa.Table, named: tuple[CodeSet, ...] | None) -> tuple[pa.Table, NDArray[np.int64], int]:
+    """Rows of a table that are kept, with their numbers, and how many are not named.
+
+    Panels are never kept: they have no value of their own, and their components stand beside them.
+    """
+    keep = np.ones(table.num_rows, np.bool_)
+    if "is_panel" in table.column_names:
+        keep &= ~table["is_panel"].to_numpy()
+    n_before = int(keep.sum())
+    if named is not None and table.num_rows:
+        system, code = _plain(table["system"]), _plain(table["code"])
+        is_named = np.array(
+            [
+                [any(codes.holds(system_name(each), text) for codes in named) for text in code.dictionary.to_pylist()]
+                for each in system.dictionary.to_pylist()
+            ]
+        )
+        keep &= is_named[system.indices.to_numpy(), code.indices.to_numpy()]
+    rows = np.flatnonzero(keep)
+    return (table if keep.all() else table.take(pa.array(rows))), rows + 1, n_before - len(rows)
+
+
+def _add_rows(
+    collected: Collected,
+    name: str,
+    table: pa.Table,
+    row: NDArray[np.int64],
+    patients: tuple[NDArray[np.uint64], pa.Array, NDArray[np.int64]],
+) -> None:
+    numbers, ids, order = patients
+    own = table["patient_id"].to_numpy()
+    place = order[np.searchsorted(numbers[order], own)]
     columns: dict[str, object] = {
         "patient_id": pa.DictionaryArray.from_arrays(pa.array(place, pa.int32()), ids),
         "day": days_of(table["time"]),
@@ -126,7 +167,7 @@ def _add_rows(collected: Collected, name: str, records: Records, ids: pa.Array, 
         "system": named_systems(_plain(table["system"])),
         "code": _plain(table["code"]),
         "source": name,
-        "row": pa.array(np.arange(1, table.num_rows + 1)),
+        "row": pa.array(row),
     }
     if name == "observations":
         columns |= {
@@ -134,17 +175,7 @@ def _add_rows(collected: Collected, name: str, records: Records, ids: pa.Array, 
             "text": pc.coalesce(_decoded(table["value_code"]), _decoded(table["text_value"])),
             "unit": _plain(table["unit"]),
         }
-        is_value = pc.invert(table["is_panel"]).combine_chunks()
-        if not pc.all(is_value).as_py():
-            keep = is_value.to_numpy(zero_copy_only=False)
-            columns = {key: _kept(value, keep) for key, value in columns.items()}
-            collected.add_table(int(keep.sum()), columns)
-            return
     collected.add_table(table.num_rows, columns)
-
-
-def _kept(value: object, keep: NDArray[np.bool_]) -> object:
-    return value.filter(pa.array(keep)) if isinstance(value, pa.Array | pa.ChunkedArray) else value
 
 
 def _plain(column: pa.ChunkedArray) -> pa.DictionaryArray:

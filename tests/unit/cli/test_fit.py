@@ -1,0 +1,107 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trajsim.cli.app import main
+from trajsim.event_sequences import EventKind, Vocabulary
+from trajsim.learn.audit import make_canaries
+from trajsim.learn.checkpoint_files import FILES
+from trajsim.learn.checkpoints import read_checkpoint
+from trajsim.learn.sequence_files import write_sequences
+
+_VOCABULARY = Vocabulary(events=(EventKind(name="fever"), EventKind(name="death")), max_years=10.0)
+
+
+@pytest.fixture(name="data", scope="module")
+def _data_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty made-up patients for training and twenty for tuning, all of one length."""
+    folder = tmp_path_factory.mktemp("learning") / "sequences"
+    made = make_canaries(_VOCABULARY, 60, rng=np.random.default_rng(1))
+    split = (np.arange(60) >= 40).astype(np.uint8)
+    write_sequences(replace(made, split=split), folder, report={})
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _cache_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in (
+        "COMPILATION_CACHE_DIR",
+        "PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS",
+        "PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES",
+    ):
+        monkeypatch.setenv(f"JAX_{name}", "0" if "MIN" in name else str(tmp_path / "cache"))
+
+
+def _fit(data: Path, out: Path, *options: str) -> int:
+    return main(["fit", "--data", str(data), "--out", str(out), "--pretrain", "0", *options])
+
+
+_PRIVATE = ("--epsilon", "3", "--delta", "1e-3", "--public-n", "40", "--steps", "2", "--insecure-seed", "5")
+
+
+def test_a_private_fit_writes_a_checkpoint_with_its_cards_once(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "checkpoint"
+    assert _fit(data, out, *_PRIVATE, "--about", "patients who never lived") == 0
+    said = capsys.readouterr().err
+    assert "2 steps of about 7 patients" in said
+    assert "warning: --insecure-seed" in said
+    assert sorted(path.name for path in tmp_path.iterdir() if path.name != "cache") == ["checkpoint"]
+    assert sorted(path.name for path in out.iterdir()) == list(FILES)
+    card = json.loads((out / "privacy-card.json").read_text())
+    assert 0 < card["epsilon"] <= 3.0
+    assert card["data"] == "patients who never lived"
+    assert [release["name"].split(":")[0] for release in card["releases"]] == ["calibration"] * 3 + ["demographics"] * 2
+    model = read_checkpoint(out)
+    assert model.spec.vocabulary == _VOCABULARY
+    assert model.demographics is not None
+    assert model.demographics.follow_up.shape[1] == 10
+    assert _fit(data, out, *_PRIVATE) == 2
+    assert "spends its epsilon on top of the first" in capsys.readouterr().err
+
+
+def test_without_epsilon_it_says_infinity(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _fit(data, tmp_path / "checkpoint", "--batch-size", "40") == 0
+    assert capsys.readouterr().err.count("epsilon = infinity") == 2
+    card = json.loads((tmp_path / "checkpoint" / "privacy-card.json").read_text())
+    assert (card["epsilon"], card["delta"]) == ("infinity", None)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--epsilon", "3"), "--public-n N"),
+        (("--public-n", "40"), "no epsilon is given"),
+        (("--epsilon", "-1", "--public-n", "40"), "epsilon: expected a positive number, got -1.0"),
+        (("--epsilon", "3", "--public-n", "40", "--delta", "0.1"), "delta 0.1 is too large for 40 patients"),
+        (("--epsilon", "3", "--public-n", "40", "--batch-size", "90"), "batch size between 1 and the public number"),
+        (("--model", "lstm"), "--model: expected one of gru, transformer, got 'lstm'"),
+        (("--pretrain", "-1"), "--pretrain: expected 0 or more"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused_before_training(
+    options: tuple[str, ...], said: str, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _fit(data, tmp_path / "checkpoint", *options) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_events_that_the_data_lack_are_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    events = tmp_path / "events.yaml"
+    events.write_text("events:\n  - name: gout\n    codes: {LOCAL: [g]}\ndeath: {}\n")
+    assert _fit(data, tmp_path / "checkpoint", "--events", str(events)) == 2
+    assert "gout" in capsys.readouterr().err
+
+
+def test_an_audit_wants_enough_canaries(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "--data", str(data), "--canaries", "50"]) == 2
+    assert "--canaries: expected 1,000 or more" in capsys.readouterr().err
+    assert main(["audit", "--data", str(data), "--json", str(tmp_path / "nowhere" / "a.json")]) == 2
+    assert "no such folder" in capsys.readouterr().err
+    assert main(["audit", "--data", str(data), "--model", "lstm"]) == 2

@@ -1,0 +1,97 @@
+import json
+import math
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import trajsim.learn.cards as cards
+from trajsim.event_sequences import EventKind, LabKind, Vocabulary
+from trajsim.learn.accounting import Release
+from trajsim.learn.private import PrivacyPlan
+
+_PLAN = PrivacyPlan(
+    epsilon=3.0,
+    delta=1e-5,
+    public_n=1000,
+    batch_size=100,
+    sampling_prob=0.1,
+    steps=20,
+    l2_clip_norm=15.0,
+    noise_multiplier=4.0,
+    releases=(Release(name="calibration: events", sensitivity=2.0, noise_multiplier=20.0),),
+)
+_PROVENANCE = cards.Provenance(
+    data="a made-up cohort",
+    pre_training="none",
+    released_without_noise=["A score of the model."],
+    settings={"steps": 20},
+    modules={"fever": "aa"},
+)
+_VOCABULARY = Vocabulary(
+    events=(EventKind(name="fever"), EventKind(name="death")), labs=(LabKind(name="pulse", unit="/min"),)
+)
+
+
+def _model_card(epsilon: float | str) -> cards.ModelCard:
+    return cards.make_model_card(
+        kind="gru", n_parameters=1234, vocabulary=_VOCABULARY, epsilon=epsilon, provenance=_PROVENANCE
+    )
+
+
+def test_a_private_card_says_all_that_was_promised() -> None:
+    card = cards.make_privacy_card(_PLAN, _PROVENANCE)
+    assert isinstance(card.epsilon, float)
+    assert card.epsilon == pytest.approx(_PLAN.epsilon_after(20), abs=1e-6)
+    assert card.epsilon <= 3.0
+    assert (card.delta, card.noise_multiplier, card.sampling_prob, card.steps) == (1e-5, 4.0, 0.1, 20)
+    assert card.neighboring_relation == "ADD_OR_REMOVE_ONE"
+    assert "operating system" in card.keys
+    page = str(cards.cards_of(card, _model_card(card.epsilon))["privacy-card.md"])
+    for part in (
+        "ADD_OR_REMOVE_ONE",
+        "calibration: events",
+        "A score of the model.",
+        "Floating point",
+        "a made-up cohort",
+    ):
+        assert part in page
+
+
+def test_a_seed_is_owned_up_to() -> None:
+    seeded = msgspec.structs.replace(cards.make_privacy_card(_PLAN, _PROVENANCE))
+    insecure = cards.Provenance(data="x", pre_training="none", is_insecure=True)
+    assert "--insecure-seed" in cards.make_privacy_card(_PLAN, insecure).keys
+    assert "--insecure-seed" not in seeded.keys
+
+
+def test_without_privacy_epsilon_is_infinity() -> None:
+    card = cards.make_privacy_card(None, _PROVENANCE)
+    assert card.epsilon == "infinity"
+    assert card.delta is None
+    made = cards.cards_of(card, _model_card(card.epsilon))
+    assert "Epsilon is infinite" in str(made["privacy-card.md"])
+    assert "Everything" in card.released_without_noise[0]
+    json.dumps(made, allow_nan=False)
+    assert "infinity" in str(made["model-card.md"])
+
+
+def test_a_control_without_noise_says_infinity() -> None:
+    silent = PrivacyPlan(
+        epsilon=math.inf,
+        delta=1e-5,
+        public_n=1000,
+        batch_size=100,
+        sampling_prob=0.1,
+        steps=20,
+        l2_clip_norm=15.0,
+        noise_multiplier=0.0,
+    )
+    card = cards.make_privacy_card(silent, _PROVENANCE)
+    assert (card.epsilon, card.budget_epsilon) == ("infinity", None)
+
+
+def test_the_schemas_beside_the_code_are_those_of_the_cards() -> None:
+    for name, schema in cards.card_schemas().items():
+        file = Path(cards.__file__).with_name(name)
+        assert json.loads(file.read_text()) == json.loads(json.dumps(schema)), f"{name}: run .ci/update-lists"

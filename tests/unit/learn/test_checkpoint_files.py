@@ -1,0 +1,106 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trajsim.errors import ConfigError, DataFileError
+from trajsim.event_sequences import EventKind, LabKind, Vocabulary
+from trajsim.learn.checkpoint_files import (
+    CARDS,
+    FILES,
+    MODEL,
+    PARAMETERS,
+    digest_checkpoint,
+    read_files,
+    require_same,
+    vocabulary_from_json,
+    vocabulary_to_json,
+    write_files,
+)
+
+_VOCABULARY = Vocabulary(
+    events=(EventKind(name="fever"), EventKind(name="death")), labs=(LabKind(name="pulse", centre=70.0, spread=10.0),)
+)
+_PARAMETERS = {"head": {"w": np.arange(6, dtype=np.float32).reshape(2, 3)}, "b": np.float32(0.5)}
+_MODULES = {"fever": "aa", "cold": "bb"}
+
+
+def _write(folder: Path, **changed: str) -> str:
+    model: dict[str, Any] = {
+        "kind": "toy",
+        "vocabulary": vocabulary_to_json(_VOCABULARY),
+        "modules": _MODULES,
+        **changed,
+    }
+    cards = {name: {"epsilon": 3.0} if name.endswith("json") else "# Card\n" for name in CARDS}
+    return write_files(folder, parameters=_PARAMETERS, model=model, cards=cards)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    digest = _write(tmp_path / "out")
+    read = read_files(tmp_path / "out")
+    np.testing.assert_array_equal(read.parameters["head"]["w"], _PARAMETERS["head"]["w"])  # type: ignore[index]
+    assert read.vocabulary == _VOCABULARY == vocabulary_from_json(vocabulary_to_json(_VOCABULARY))
+    assert read.privacy_card == {"epsilon": 3.0}
+    assert read.digest == digest
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == list(FILES)
+
+
+def test_the_digest_sees_every_file(tmp_path: Path) -> None:
+    digest = _write(tmp_path / "out")
+    for name in FILES:
+        data = (tmp_path / "out" / name).read_bytes()
+        (tmp_path / "out" / name).write_bytes(data + b"\n")
+        assert digest_checkpoint(tmp_path / "out") != digest
+        (tmp_path / "out" / name).write_bytes(data)
+    assert digest_checkpoint(tmp_path / "out") == digest
+
+
+def test_replaces_a_checkpoint_and_nothing_else(tmp_path: Path) -> None:
+    first = _write(tmp_path / "out")
+    assert _write(tmp_path / "out", kind="other") != first
+    (tmp_path / "out" / "thesis.txt").write_text("years of work")
+    with pytest.raises(ConfigError, match=r"thesis\.txt"):
+        _write(tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
+    _write(tmp_path / "out")
+    (tmp_path / "out" / "privacy-card.md").unlink()
+    with pytest.raises(DataFileError, match=r"privacy-card\.md missing"):
+        read_files(tmp_path / "out")
+    _write(tmp_path / "out")
+    (tmp_path / "out" / PARAMETERS).write_bytes(b"\xc1")
+    with pytest.raises(DataFileError, match="not the parameters"):
+        read_files(tmp_path / "out")
+    _write(tmp_path / "out")
+    (tmp_path / "out" / MODEL).write_text(json.dumps({"format": "else"}))
+    with pytest.raises(DataFileError, match="expected format"):
+        read_files(tmp_path / "out")
+    (tmp_path / "out" / MODEL).write_text("[]")
+    with pytest.raises(DataFileError, match="JSON object"):
+        read_files(tmp_path / "out")
+
+
+def test_names_all_that_changed(tmp_path: Path) -> None:
+    _write(tmp_path / "out")
+    read = read_files(tmp_path / "out")
+    require_same(read, vocabulary=_VOCABULARY, modules=_MODULES)
+    other = Vocabulary(
+        events=(EventKind(name="rash"), EventKind(name="death")), labs=(replace(_VOCABULARY.labs[0], centre=80.0),)
+    )
+    with pytest.raises(ConfigError) as caught:
+        require_same(read, vocabulary=other, modules={"fever": "cc", "gout": "dd"})
+    for part in (
+        "event 'fever' is gone",
+        "event 'rash' is new",
+        "lab 'pulse' changed",
+        "module 'fever' changed",
+        "module 'cold' is gone",
+        "module 'gout' is new",
+    ):
+        assert part in str(caught.value)

@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trajsim.errors import ConfigError, DataFileError
+from trajsim.learn.resuming import ResumeFolder
+
+
+def test_state_of_another_run_is_refused_by_name(tmp_path: Path) -> None:
+    resume = ResumeFolder.beside(tmp_path / "out", run={"data": "a", "steps": 3})
+    assert resume.path == tmp_path / "out.resume"
+    assert resume.load({"x": np.zeros(2)}) is None
+    resume.save({"x": np.array([1.5, 2.5])})
+    again = ResumeFolder.beside(tmp_path / "out", run={"data": "a", "steps": 3})
+    found = again.load({"x": np.zeros(2)})
+    assert found is not None
+    np.testing.assert_array_equal(found["x"], [1.5, 2.5])
+    with pytest.raises(ConfigError, match="steps was 3, is 4"):
+        ResumeFolder.beside(tmp_path / "out", run={"data": "a", "steps": 4})
+    (resume.path / "state.msgpack").write_bytes(b"\xc1")
+    with pytest.raises(DataFileError, match="damaged"):
+        resume.load({"x": np.zeros(2)})
+    resume.remove()
+    assert not resume.path.exists()
+
+
+def test_keys_are_for_the_owner_alone(tmp_path: Path) -> None:
+    resume = ResumeFolder(tmp_path / "run", run={})
+    assert resume.keys() is None
+    resume.save_keys({"noise": "00ff"})
+    assert resume.keys() == {"noise": "00ff"}
+    assert (tmp_path / "run" / "keys.json").stat().st_mode & 0o077 == 0

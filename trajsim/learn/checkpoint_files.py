@@ -1,0 +1,259 @@
+"""The files of a checkpoint: written whole or not at all, digested over every byte.
+
+A checkpoint holds parameters, the description of the model and its cards, and nothing else: whoever has the noise key
+of a private training can subtract the noise. Keys, optimizer and position stand in `trajsim.learn.resuming`.
+"""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from flax import serialization
+
+from trajsim.errors import ConfigError, DataFileError, ExportError
+from trajsim.event_sequences import EventKind, LabKind, Vocabulary
+
+Tree = Any
+"""Arrays in nested dictionaries, tuples and lists, as JAX sees them; or plain values of JSON."""
+
+FORMAT = "trajsim checkpoint"
+VERSION = 1
+PARAMETERS = "parameters.msgpack"
+MODEL = "model.json"
+CARDS = ("model-card.json", "model-card.md", "privacy-card.json", "privacy-card.md")
+FILES = tuple(sorted((PARAMETERS, MODEL, *CARDS)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpoint:
+    """A trained model as it is released.
+
+    Attributes:
+        parameters: Nested dictionaries of arrays.
+        model: What ``model.json`` holds: kind, sizes, vocabulary, calibration, digests of the bound modules.
+        privacy_card: What ``privacy-card.json`` holds.
+        digest: sha256 over all files.
+    """
+
+    parameters: dict[str, Any]
+    model: Mapping[str, Any]
+    privacy_card: Mapping[str, Any]
+    digest: str
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What the model times and measures."""
+        return vocabulary_from_json(self.model["vocabulary"])
+
+
+def vocabulary_to_json(vocabulary: Vocabulary) -> dict[str, Any]:
+    """A vocabulary as plain values."""
+    plain: dict[str, Any] = json_value(asdict(vocabulary))
+    return plain
+
+
+def vocabulary_from_json(value: Mapping[str, Any]) -> Vocabulary:
+    """The vocabulary of `vocabulary_to_json`."""
+    return Vocabulary(
+        events=tuple(EventKind(**event) for event in value["events"]),
+        labs=tuple(LabKind(**lab) for lab in value["labs"]),
+        max_years=value["max_years"],
+    )
+
+
+def json_value(value: Tree) -> Tree:
+    """A value as JSON reads it back: tuples become lists, numbers of numpy those of Python."""
+    return json.loads(json.dumps(value, default=_plain))
+
+
+def _plain(value: Tree) -> Tree:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    msg = f"no plain value: {type(value).__name__}"
+    raise TypeError(msg)
+
+
+def write_files(
+    folder: Path, *, parameters: Tree, model: Mapping[str, Any], cards: Mapping[str, Mapping[str, Any] | str]
+) -> str:
+    """Writes a checkpoint, whole or not at all.
+
+    Args:
+        folder: A new or empty folder, or an older checkpoint, which is replaced.
+        parameters: Nested dictionaries of arrays.
+        model: Plain values that describe the model; needs ``kind`` and ``vocabulary``.
+        cards: The four cards by file name: a mapping for JSON, text for Markdown.
+
+    Returns:
+        The digest of the checkpoint.
+
+    Raises:
+        ConfigError: The folder holds something else.
+        ExportError: It cannot be written.
+
+    Guarantees:
+        Holds no key, optimizer or sampler state. (tests/statistical/test_privacy.py)
+    """
+    require_checkpoint_folder(folder)
+    content: dict[str, bytes] = {
+        PARAMETERS: serialization.msgpack_serialize(host_tree(parameters)),
+        MODEL: json_bytes({"format": FORMAT, "version": VERSION, **model}),
+    }
+    for name in CARDS:
+        card = cards[name]
+        content[name] = card.encode() if isinstance(card, str) else json_bytes(card)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as made:
+            fresh = Path(made) / "new"
+            fresh.mkdir()
+            for name, data in content.items():
+                write_durably(fresh / name, data)
+            if folder.exists():
+                folder.rename(Path(made) / "old")
+            fresh.rename(folder)
+    except OSError as error:
+        msg = f"{folder}: a checkpoint cannot be written: {error.strerror or error}"
+        raise ExportError(msg) from error
+    return digest_checkpoint(folder)
+
+
+def require_checkpoint_folder(folder: Path) -> None:
+    """Refuses a folder that holds anything but an older checkpoint.
+
+    Raises:
+        ConfigError: It does, or is no folder.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        msg = f"{folder}: expected a folder for a checkpoint, got a file"
+        raise ConfigError(msg)
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in FILES)
+    if foreign:
+        msg = f"{folder}: the folder holds what is no checkpoint ({', '.join(map(repr, foreign[:3]))})"
+        raise ConfigError(msg, hint="choose a new or empty folder")
+
+
+def read_files(folder: Path) -> Checkpoint:
+    """Reads what `write_files` wrote.
+
+    Raises:
+        DataFileError: A file is missing, or no checkpoint of this version.
+    """
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        msg = f"{folder}: expected a checkpoint, {', '.join(missing)} missing"
+        raise DataFileError(msg, hint="`trajsim fit --data DIR --out CHECKPOINT` makes one")
+    model = read_json(folder / MODEL)
+    if model.get("format") != FORMAT or model.get("version") != VERSION:
+        msg = (
+            f"{folder / MODEL}: expected format {FORMAT!r}, version {VERSION}, "
+            f"got {model.get('format')!r}, {model.get('version')!r}"
+        )
+        raise DataFileError(msg)
+    try:
+        parameters = serialization.msgpack_restore((folder / PARAMETERS).read_bytes())
+    except ValueError as error:
+        msg = f"{folder / PARAMETERS}: not the parameters of a model: {error}"
+        raise DataFileError(msg) from error
+    card = read_json(folder / "privacy-card.json")
+    return Checkpoint(parameters=parameters, model=model, privacy_card=card, digest=digest_checkpoint(folder))
+
+
+def digest_checkpoint(folder: Path) -> str:
+    """sha256 over the names and bytes of all files of a checkpoint."""
+    total = hashlib.sha256()
+    for name in FILES:
+        total.update(f"{name}:{hashlib.sha256((folder / name).read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
+def require_same(
+    checkpoint: Checkpoint, *, vocabulary: Vocabulary | None = None, modules: Mapping[str, str] | None = None
+) -> None:
+    """Refuses a checkpoint that was trained for other events, labs or modules.
+
+    Args:
+        checkpoint: What is to be used.
+        vocabulary: What is timed and measured now; None does not look.
+        modules: sha256 of every bound module by name, as it is now; None does not look.
+
+    Raises:
+        ConfigError: Something differs; all differences are named.
+    """
+    differences: list[str] = []
+    if vocabulary is not None:
+        trained = checkpoint.vocabulary
+        differences += _vocabulary_differences(trained, vocabulary)
+    if modules is not None:
+        known: Mapping[str, str] = checkpoint.model.get("modules", {})
+        differences += [f"module {name!r} changed" for name in known if modules.get(name, known[name]) != known[name]]
+        differences += [f"module {name!r} is gone" for name in known if name not in modules]
+        differences += [f"module {name!r} is new" for name in modules if name not in known]
+    if differences:
+        msg = f"the checkpoint was trained for something else: {'; '.join(differences)}"
+        raise ConfigError(msg, hint="train it again, or use the modules and data that it was trained for")
+
+
+def _vocabulary_differences(trained: Vocabulary, given: Vocabulary) -> list[str]:
+    found: list[str] = []
+    pairs: tuple[tuple[str, tuple[EventKind | LabKind, ...], tuple[EventKind | LabKind, ...]], ...] = (
+        ("event", trained.events, given.events),
+        ("lab", trained.labs, given.labs),
+    )
+    for what, old, new in pairs:
+        old_by_name, new_by_name = {kind.name: kind for kind in old}, {kind.name: kind for kind in new}
+        found += [f"{what} {name!r} is gone" for name in old_by_name if name not in new_by_name]
+        found += [f"{what} {name!r} is new" for name in new_by_name if name not in old_by_name]
+        found += [
+            f"{what} {name!r} changed" for name, kind in old_by_name.items() if new_by_name.get(name, kind) != kind
+        ]
+        if not found and tuple(old_by_name) != tuple(new_by_name):
+            found.append(f"the order of {what}s changed")
+    return found
+
+
+def host_tree(tree: Tree) -> Tree:
+    """The same arrays in the memory of the host."""
+    return jax.tree.map(np.asarray, tree)
+
+
+def json_bytes(value: Mapping[str, Any]) -> bytes:
+    """A mapping as indented JSON."""
+    return json.dumps(value, indent=2, default=_plain, allow_nan=False).encode() + b"\n"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        DataFileError: It is none.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except ValueError as error:
+        msg = f"{path}: not JSON: {error}"
+        raise DataFileError(msg) from error
+    if not isinstance(value, dict):
+        msg = f"{path}: expected a JSON object, got {type(value).__name__}"
+        raise DataFileError(msg)
+    return value
+
+
+def write_durably(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Writes a file so that a power cut leaves the old one or the new one."""
+    partial = path.with_name(f".{path.name}.part")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(path)

@@ -1,0 +1,85 @@
+"""What a killed training needs to go on: keys, optimizer and position, apart from the checkpoint and never released."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from flax import serialization
+
+from trajsim.errors import ConfigError, DataFileError, ExportError
+from trajsim.learn.checkpoint_files import Tree, host_tree, json_bytes, json_value, read_json, write_durably
+
+_RESUME_STATE = "state.msgpack"
+_RESUME_RUN = "run.json"
+_RESUME_KEYS = "keys.json"
+
+
+class ResumeFolder:
+    """What a killed training needs to go on, in a folder of its own beside the checkpoint; never to be released."""
+
+    def __init__(self, path: Path, *, run: Mapping[str, Any]) -> None:
+        """Opens or makes the folder.
+
+        Args:
+            path: Where it stands.
+            run: Plain values that say what is trained on what; a folder of another run is refused.
+
+        Raises:
+            ConfigError: The folder is of another run; the message names what differs.
+            ExportError: It cannot be written.
+        """
+        self.path = path
+        asked = json_value(run)
+        if (path / _RESUME_RUN).is_file():
+            found = read_json(path / _RESUME_RUN)
+            differing = sorted(key for key in {*found, *asked} if found.get(key) != asked.get(key))
+            if differing:
+                shown = "; ".join(f"{key} was {found.get(key)!r}, is {asked.get(key)!r}" for key in differing)
+                msg = f"{path}: an interrupted training of something else stands here: {shown}"
+                raise ConfigError(msg, hint="give the same command again, or remove the folder to start anew")
+            return
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            path.chmod(0o700)
+            write_durably(path / _RESUME_RUN, json_bytes(asked))
+        except OSError as error:
+            msg = f"{path}: the state of training cannot be written: {error.strerror or error}"
+            raise ExportError(msg) from error
+
+    @classmethod
+    def beside(cls, checkpoint: Path, *, run: Mapping[str, Any]) -> "ResumeFolder":
+        """The folder that belongs to a checkpoint."""
+        return cls(checkpoint.with_name(f"{checkpoint.name}.resume"), run=run)
+
+    def load(self, template: Tree, *, name: str = _RESUME_STATE) -> Tree | None:
+        """The last state that was saved, in the form of `template`; None where there is none.
+
+        Raises:
+            DataFileError: The file is damaged.
+        """
+        file = self.path / name
+        if not file.is_file():
+            return None
+        try:
+            return serialization.from_bytes(template, file.read_bytes())
+        except (ValueError, KeyError) as error:
+            msg = f"{file}: the state of an interrupted training is damaged: {error}"
+            raise DataFileError(msg, hint="remove the folder to start anew") from error
+
+    def save(self, state: Tree, *, name: str = _RESUME_STATE) -> None:
+        """Replaces the saved state, whole or not at all."""
+        write_durably(self.path / name, serialization.to_bytes(host_tree(state)))
+
+    def keys(self) -> dict[str, Any] | None:
+        """The keys that were saved, or None."""
+        file = self.path / _RESUME_KEYS
+        return read_json(file) if file.is_file() else None
+
+    def save_keys(self, keys: Mapping[str, Any]) -> None:
+        """Keeps the keys, readable by the owner alone."""
+        write_durably(self.path / _RESUME_KEYS, json_bytes(keys), mode=0o600)
+
+    def remove(self) -> None:
+        """Ends the run: its keys are gone with it."""
+        shutil.rmtree(self.path, ignore_errors=True)

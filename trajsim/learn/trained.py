@@ -1,0 +1,49 @@
+"""A model after training: parameters, the shape they belong to, and what else it needs to be asked or sampled."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajsim.event_sequences import Legality
+from trajsim.learn.models.network import Parameters
+from trajsim.learn.models.specification import ModelSpecification
+
+AGE_BAND_YEARS = 5
+N_AGE_BANDS = 20
+FOLLOW_UP_AGE_YEARS = (0.0, 40.0, 55.0, 70.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Demographics:
+    """Who enters a cohort and for how long: counts that were released, with noise where the training was private.
+
+    Attributes:
+        sex_age: [2, `N_AGE_BANDS`] Patients by sex (F, M) and age at entry, in bands of five years from 0 on.
+        follow_up: [age bands of `FOLLOW_UP_AGE_YEARS`, years, 2] Patients by age at entry, whole year in which
+            observation ended, and whether it ended by death.
+    """
+
+    sex_age: NDArray[np.float64]
+    follow_up: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """Everything a checkpoint holds but its cards.
+
+    Attributes:
+        spec: Shape of the network.
+        params: Parameters, calibration included.
+        legality: What may follow what: the mask of training and of the sampler.
+        demographics: Of the cohort that it was trained on; None for a model that cannot draw one.
+        min_age_years: Below this age it does not act in the engine.
+        digest: sha256 of the checkpoint it was read from, or empty.
+    """
+
+    spec: ModelSpecification
+    params: Parameters
+    legality: Legality
+    demographics: Demographics | None = None
+    min_age_years: float = 18.0
+    digest: str = ""
