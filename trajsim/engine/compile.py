@@ -17,14 +17,7 @@ from trajsim.engine.compile_transitions import TransitionCompiler
 from trajsim.engine.events import PROCESS_SOURCES, Catalogue
 from trajsim.engine.lifecycle_slots import DAYS_UNTIL_DEATH, ON_MENTION
 from trajsim.engine.opcodes import GuardPoll
-from trajsim.engine.program import (
-    CAPACITIES,
-    HEADER_DTYPE,
-    STATE_DTYPE,
-    Capacity,
-    Program,
-)
-from trajsim.errors import CompileError
+from trajsim.engine.program import HEADER_DTYPE, STATE_DTYPE, Program, capacity_for, sections
 from trajsim.gmf import model as gmf
 from trajsim.gmf.mentions import mentioned_attributes
 from trajsim.lifecycle.profile import Lifecycle
@@ -157,7 +150,10 @@ class _Linker:
             file_keys=tuple(self.frames.keys),
             series=tuple(self.heap.series),
             lifecycle=self.lifecycle,
-            capacity=_capacity(int(header["n_words"][0]), int(header["n_floats"][0])),
+            capacity=capacity_for(int(header["n_words"][0]), int(header["n_floats"][0])),
+            bound_events=tuple(self.heap.bound_events),
+            bound_labs=tuple(self.heap.bound_labs),
+            standing=tuple(_most_events(self.files[key]) for key in self.frames.keys),
         )
 
     def _mention(self, row: np.record, state: gmf.State) -> None:
@@ -208,7 +204,7 @@ class _Linker:
             "f_attribute": len(heap.attributes), "f_symptom": int(h.n_symptom_slots), "f_sign": len(heap.signs),
             "f_watched": heap.n_watched,
         }  # fmt: skip
-        h.n_words, h.n_floats = _sections(h, words), _sections(h, floats)
+        h.n_words, h.n_floats = sections(h, words), sections(h, floats)
         onsets = frames.n_pending + sum(len(s.reactions) for m in self.files.values() for s in m.states.values()
                                         if isinstance(s, gmf.AllergyOnset))  # fmt: skip
         h.max_rows = _ROWS_SLACK + texts // 2 + onsets * 2 + self._most_children()
@@ -276,27 +272,14 @@ def _attribute_references(thing: gmf.State | gmf.Condition) -> Iterable[str]:
             yield name
 
 
+def _most_events(module: gmf.Module) -> int:
+    """The most events that one Delay of a file is bound to."""
+    return max([0, *(0 if state.trajsim is None else len(state.trajsim.events) for state in module.states.values())])
+
+
 def _ranges(slots: list[list[int]]) -> list[int]:
     """Start and end of each file's block of consecutive slots."""
     flat: list[int] = []
     for block in slots:
         flat += [min(block), max(block) + 1] if block else [0, 0]
     return flat
-
-
-def _sections(h: np.record, sizes: dict[str, int]) -> int:
-    offset = 0
-    for name, size in sizes.items():
-        h[name] = offset
-        offset += size
-    return offset
-
-
-def _capacity(words: int, floats: int) -> Capacity:
-    for capacity in CAPACITIES:
-        if words <= capacity.words and floats <= capacity.floats:
-            return capacity
-    largest = CAPACITIES[-1]
-    most = f"{largest.words} and {largest.floats}"
-    msg = f"these modules need {words} words and {floats} floats a patient, more than {most}"
-    raise CompileError(msg, hint="run fewer modules at once (--modules)")

@@ -101,6 +101,8 @@ class Heap:
         self.symptoms: dict[str, int] = {}
         self._watched: dict[int, int] = {}
         self.names: dict[str, int] = {}
+        self.bound_events: dict[str, int] = {}
+        self.bound_labs: dict[str, int] = {}
         self.series: list[tuple[tuple[float, ...], float]] = []
         self._nodes: list[tuple[float, int, int, int, int, int, int, int]] = []
         self._options: list[tuple[float, int, int, int, int, int]] = []
@@ -113,6 +115,14 @@ class Heap:
     def attribute(self, name: str) -> int:
         """Slot of an attribute."""
         return self.attributes.setdefault(name, len(self.attributes))
+
+    def bound_event(self, name: str) -> int:
+        """Number of an event of a learned model that some Delay is bound to."""
+        return self.bound_events.setdefault(name, len(self.bound_events))
+
+    def bound_lab(self, name: str) -> int:
+        """Number of a measurement that some state is bound to."""
+        return self.bound_labs.setdefault(name, len(self.bound_labs))
 
     def sign(self, name: str) -> int:
         """Slot of a vital sign."""

@@ -168,6 +168,7 @@ class StateCompiler:
             case gmf.Observation():
                 row.op = Opcode.OBSERVATION
                 self._observation(row, state.body)
+                row.e = self._lab(state.trajsim)
             case _:
                 self._with_children(row, children, state)
 
@@ -181,6 +182,7 @@ class StateCompiler:
                 for child, body in zip(children, state.observations, strict=True):
                     child.op = Opcode.CHILD
                     self._observation(child, body)
+                    child.e = self._lab(body.trajsim)
                     if is_panel:
                         child.d = -1  # components are invisible to conditions
             case gmf.SupplyList():
@@ -247,6 +249,7 @@ class StateCompiler:
 
     def _delay(self, row: Row, state: gmf.Delay) -> None:
         row.op = Opcode.DELAY
+        row.e = self._events(state.trajsim)
         legacy = state.range or state.exact
         if legacy is not None:
             self._draw(row, state.exact, state.range, None)
@@ -271,6 +274,7 @@ class StateCompiler:
 
     def _set_attribute(self, row: Row, state: gmf.SetAttribute) -> None:
         row.op = Opcode.SET_ATTRIBUTE
+        row.e = self._lab(state.trajsim)
         row.a = self.heap.attribute(state.attribute)
         if state.expression is not None:
             row.mode, row.b = SetMode.EXPRESSION, compile_expression(self.heap, state.expression)
@@ -330,6 +334,7 @@ class StateCompiler:
 
     def _vital_sign(self, row: Row, state: gmf.VitalSign) -> None:
         row.op = Opcode.VITAL_SIGN
+        row.e = self._lab(state.trajsim)
         row.a = self.heap.sign(state.vital_sign)
         if state.range is None and state.exact is None and state.expression is not None:
             row.mode, row.b = SignMode.EXPRESSION, compile_expression(self.heap, state.expression)
@@ -337,6 +342,21 @@ class StateCompiler:
         self._draw(row, state.exact, state.range, state.distribution)
         is_constant = state.range is None and state.exact is not None
         row.mode = SignMode.CONSTANT if is_constant else SignMode.GENERATOR
+
+    # --- a learned model ----------------------------------------------------------------------------------------------
+
+    def _events(self, binding: gmf.Binding | None) -> int:
+        """Heap block of a Delay's events: how many, then number and target (-1: its own transition); 0 for none."""
+        if binding is None or not binding.events:
+            return 0
+        flat = [len(binding.events)]
+        for event, target in binding.events.items():
+            flat += [self.heap.bound_event(event), -1 if target is None else self.sources[target]]
+        return self.heap.integers(flat)
+
+    def _lab(self, binding: gmf.Binding | None) -> int:
+        """Number of a measurement, from 1; 0 for none."""
+        return 0 if binding is None or binding.lab is None else self.heap.bound_lab(binding.lab) + 1
 
     # --- entries ------------------------------------------------------------------------------------------------------
 

@@ -16,11 +16,12 @@ from trajsim.engine.lifecycle_slots import PROFILE_NUMBERS
 from trajsim.engine.opcodes import ExitStatus, Tag
 from trajsim.engine.options import SimulationOptions
 from trajsim.engine.program import ENCOUNTER_DTYPE, LOG_DTYPE, Program, patient_dtype
+from trajsim.engine.tile import NO_TILE
 from trajsim.errors import ConfigError, EngineFault
 from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import Cohort
 
-_PERSON_DTYPE = np.dtype(
+PERSON_DTYPE = np.dtype(
     [
         ("birth", np.int64),
         ("death", np.int64),
@@ -44,7 +45,7 @@ class Inputs:
     def __init__(self, program: Program, cohort: Cohort) -> None:
         """Fills arrays for the attributes and signs that some module mentions."""
         n = len(cohort)
-        self.people = np.zeros(n, dtype=_PERSON_DTYPE).view(np.recarray)
+        self.people = np.zeros(n, dtype=PERSON_DTYPE).view(np.recarray)
         self.people.patient = cohort.patient_id
         self.people.birth = cohort.birth_ms
         self.people.death = cohort.death_ms
@@ -120,21 +121,8 @@ class Machine:
         polling: bool = False,
     ) -> None:
         """Makes the buffers. A machine that is `polling` runs every module in every step: slower, the same lives."""
-        if options.lifecycle is not program.lifecycle:
-            msg = f"the program was compiled with lifecycle {program.lifecycle}, the run asks for {options.lifecycle}"
-            raise ConfigError(msg, hint="compile with lifecycle=options.lifecycle")
         self.program = program
-        self.record = np.zeros(1, dtype=patient_dtype(program.capacity)).view(np.recarray)
-        x = self.record[0]
-        x.seed_low = options.seed & 0xFFFFFFFF
-        x.seed_high = options.seed >> 32
-        x.end = options.end_ms
-        x.step = options.time_step_ms
-        x.budget = options.step_budget
-        x.logging = int(logging)
-        x.polling = int(polling)
-        x.profile = PROFILE_NUMBERS[options.lifecycle]
-        x.phase = -1
+        self.record = new_records(program, options, 1, logging=logging, polling=polling)
         rows = max(rows, 2 * int(program.header[0].max_rows))
         self.events = np.zeros(rows, dtype=EVENT_DTYPE).view(np.recarray)
         self.encounters = np.zeros(1024, dtype=ENCOUNTER_DTYPE).view(np.recarray)
@@ -149,9 +137,9 @@ class Machine:
         position = first
         while position < last:
             code, reached = run_chunk(
-                *self.program.arrays, self.record, self.events, self.encounters, self.log,
-                inputs.people, offsets, inputs.slots, inputs.tags, inputs.values,
-                inputs.sign_slots, inputs.sign_values, position, last,
+                *self.program.arrays, self.record, self.events.reshape(1, -1), self.encounters.reshape(1, -1),
+                self.log.reshape(1, -1), inputs.people, offsets, inputs.slots, inputs.tags, inputs.values,
+                inputs.sign_slots, inputs.sign_values, position, last, *NO_TILE,
             )  # fmt: skip
             status, position = ExitStatus(code), int(reached)
             if status == ExitStatus.FULL:
@@ -175,16 +163,45 @@ class Machine:
     def _fault(self, status: ExitStatus) -> None:
         x = self.record[0]
         x.phase = -1
-        source = self.program.catalogue.sources[int(x.state)]
-        top = self.program.catalogue.streams[int(x.mi) + FIRST_MODULE_STREAM]
-        raise EngineFault(
-            status.sentence,
-            module=source.module if source.module == top else f"{top} > {source.module}",
-            state=source.state,
-            patient_id=int(x.patient_low) | int(x.patient_high) << 32,
-            time_ms=int(x.t),
-            hint="let time pass in the cycle (a Delay), or leave it by a condition that becomes true",
-        )
+        raise fault_of(self.program, x, status)
+
+
+def new_records(
+    program: Program, options: SimulationOptions, n: int, *, logging: bool = False, polling: bool = False
+) -> np.recarray:
+    """Records of n patients who are not born yet.
+
+    Raises:
+        ConfigError: The program was compiled for another lifecycle.
+    """
+    if options.lifecycle is not program.lifecycle:
+        msg = f"the program was compiled with lifecycle {program.lifecycle}, the run asks for {options.lifecycle}"
+        raise ConfigError(msg, hint="compile with lifecycle=options.lifecycle")
+    records = np.zeros(n, dtype=patient_dtype(program.capacity)).view(np.recarray)
+    records.seed_low = options.seed & 0xFFFFFFFF
+    records.seed_high = options.seed >> 32
+    records.end = options.end_ms
+    records.step = options.time_step_ms
+    records.budget = options.step_budget
+    records.logging = int(logging)
+    records.polling = int(polling)
+    records.profile = PROFILE_NUMBERS[options.lifecycle]
+    records.phase = -1
+    return records
+
+
+def fault_of(program: Program, x: np.record, status: ExitStatus) -> EngineFault:
+    """The error of a life that could not go on."""
+    source = program.catalogue.sources[int(x.state)]
+    top = program.catalogue.streams[int(x.mi) + FIRST_MODULE_STREAM]
+    return EngineFault(
+        status.sentence,
+        module=source.module if source.module == top else f"{top} > {source.module}",
+        state=source.state,
+        patient_id=int(x.patient_low) | int(x.patient_high) << 32,
+        time_ms=int(x.t),
+        hint="let time pass in the cycle (a Delay), or leave it by a condition that becomes true",
+    )
 
 
 def _doubled(array: NDArray[np.void]) -> np.recarray:

@@ -57,10 +57,14 @@ class StateMetrics:
     def add(self, machine: Machine, patient: int) -> None:
         """Adds the patient whose visit log a machine holds."""
         del patient
+        self.add_log(machine.log, int(machine.record[0].n_log))
+
+    def add_log(self, log: np.recarray, n: int) -> None:
+        """Adds the patient whose visit log has n rows."""
         with self._lock:
             before = self._counts[:, 0].copy()
             count_visits(
-                self._program.states, machine.log, int(machine.record[0].n_log), self._counts, self._days, self._seen,
+                self._program.states, log, n, self._counts, self._days, self._seen,
                 self._frames, self._ranges, self._targets, self._taken,
             )  # fmt: skip
             self._squares += (self._counts[:, 0] - before) ** 2

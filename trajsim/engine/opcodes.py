@@ -221,6 +221,7 @@ class ExitStatus(enum.IntEnum):
     FULL = 1
     BUDGET = 2
     DEPTH = 3
+    ASK = 4
 
     @property
     def sentence(self) -> str:
@@ -230,6 +231,7 @@ class ExitStatus(enum.IntEnum):
             ExitStatus.FULL: "a buffer is full and must grow",
             ExitStatus.BUDGET: "the step budget is used up: the module goes round without time passing",
             ExitStatus.DEPTH: "submodules call each other more than 60 levels deep",
+            ExitStatus.ASK: "a learned model must be asked",
         }[self]
 
 
@@ -264,3 +266,14 @@ class Mention(enum.IntFlag):
     DISABLED = 4
     FIBRILLATION = 8
     STROKE = 16
+
+
+class Question(enum.IntEnum):
+    """Why a learned model is asked (docs/draws.md, section 11)."""
+
+    NONE = 0
+    FIRST = 1
+    REFRESH = 2
+    TOGETHER = 3
+    STEP = 4
+    READING = 5

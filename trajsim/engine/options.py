@@ -7,6 +7,7 @@ from trajsim.lifecycle.profile import Lifecycle
 from trajsim.units import WEEK_MS
 
 STEP_BUDGET = 10_000
+TILE = 1_024  # rows of every question to a learned model, filled up where fewer patients wait
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +49,12 @@ class PerformanceOptions:
     Attributes:
         threads: Worker threads.
         chunk_size: Patients a worker takes at once.
+        slots: Lives that a worker has under way at once where a learned model is asked, at most `TILE`.
     """
 
     threads: int = 1
     chunk_size: int = 64
+    slots: int = TILE
 
     def __post_init__(self) -> None:
         """Checks the ranges.
@@ -61,4 +64,7 @@ class PerformanceOptions:
         """
         if self.threads < 1 or self.chunk_size < 1:
             msg = f"threads and chunk size must be positive, got {self.threads} and {self.chunk_size}"
+            raise ConfigError(msg)
+        if not 1 <= self.slots <= TILE:
+            msg = f"slots must lie in 1 ... {TILE}, got {self.slots}"
             raise ConfigError(msg)

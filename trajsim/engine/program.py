@@ -5,6 +5,7 @@ integers lie in one nested array (`w`) and whose floats lie in another (`f`); th
 begins. Capacities are part of the machine-code type, so there are two classes of them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajsim.engine.events import EVENT_DTYPE, Catalogue
+from trajsim.errors import CompileError
 from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle
+from trajsim.trajectory_model import TrajectoryModel
 
 STACK_DEPTH = 64
 COUNTERS = 8
@@ -120,6 +123,48 @@ HEADER_DTYPE = np.dtype(
             "d_medicaid",
             "n_plans",
             "d_plans",
+            # a learned model (section 11 of docs/draws.md); all 0 without one
+            "model",
+            "m_events",
+            "m_visit",  # position of the visit, -1 none
+            "m_death",
+            "m_pieces",
+            "m_values",
+            "m_components",
+            "m_standing",  # most events that can be waited for at once
+            "m_refresh",
+            "m_min_age",
+            "m_stream",
+            "n_inputs",
+            "n_offset",
+            "d_offset",  # hazards of death that modules have already: F, then M; -1 none
+            "d_values",
+            "z_values",
+            "z_inputs",
+            "z_pieces",
+            "z_bound_events",
+            "z_bound_labs",
+            "z_standing",
+            "z_standing_file",
+            "w_kind",
+            "w_since",
+            "w_fire",
+            "w_by",
+            "w_target",
+            "w_goal",
+            "w_now",
+            "w_fresh",
+            "w_measured",
+            "f_threshold",
+            "f_integral",
+            "f_hazard",
+            "f_value",
+            "f_log",
+            "f_co",
+            "f_panel",
+            "f_weight",
+            "f_mean",
+            "f_scale",
         )
     ],
     align=True,
@@ -225,6 +270,29 @@ class Capacity:
 CAPACITIES = (Capacity(32_768, 4_096), Capacity(262_144, 32_768))
 
 
+def capacity_for(words: int, floats: int) -> Capacity:
+    """The smallest class of records that holds so much.
+
+    Raises:
+        CompileError: None does.
+    """
+    for capacity in CAPACITIES:
+        if words <= capacity.words and floats <= capacity.floats:
+            return capacity
+    largest = CAPACITIES[-1]
+    most = f"{largest.words} and {largest.floats}"
+    msg = f"these modules need {words} words and {floats} floats a patient, more than {most}"
+    raise CompileError(msg, hint="run fewer modules at once (--modules)")
+
+
+def sections(header: np.record, sizes: Mapping[str, int], *, start: int = 0) -> int:
+    """Notes where the sections of a record begin; returns where the last one ends."""
+    for name, size in sizes.items():
+        header[name] = start
+        start += size
+    return start
+
+
 # Integers of a life that are not per module, attribute or code.
 _WORDS = (
     "birth",
@@ -304,6 +372,17 @@ _WORDS = (
     "adherent",
     "lasting",
     "time_at_20",
+    # a learned model
+    "m_question",
+    "m_at",
+    "m_time",
+    "m_step",
+    "m_domain",
+    "m_next",
+    "m_first",
+    "m_read",
+    "m_visit_fire",
+    "m_draws",
 )
 
 _FLOATS = (
@@ -323,6 +402,8 @@ _FLOATS = (
     "weight_at_20",
     "note_a1c",
     "covid_chance",
+    "m_visit_threshold",
+    "m_visit_integral",
 )
 
 
@@ -376,6 +457,10 @@ class Program:
     capacity: Capacity
     lifecycle: Lifecycle = Lifecycle.NONE
     attribute_index: dict[str, int] = field(default_factory=dict)
+    bound_events: tuple[str, ...] = ()  # named by Delays, in the order of their numbers
+    bound_labs: tuple[str, ...] = ()
+    standing: tuple[int, ...] = ()  # by file: the most events that one of its Delays is bound to
+    model: TrajectoryModel | None = None
 
     @property
     def arrays(self) -> tuple[NDArray[np.generic], ...]:
@@ -398,5 +483,7 @@ __all__ = [
     "TABLE_DTYPE",
     "Capacity",
     "Program",
+    "capacity_for",
     "patient_dtype",
+    "sections",
 ]

@@ -3,19 +3,23 @@
 A life is a pure function of (seed, patient, modules, options); how the work is cut changes no byte.
 """
 
+import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from trajsim.engine.asking import Lives, Slots, Work
 from trajsim.engine.assemble import Assembler, AssemblyReport
 from trajsim.engine.compile import compile_modules
 from trajsim.engine.events import EVENT_DTYPE, Catalogue
 from trajsim.engine.history import history_of
+from trajsim.engine.learned import with_model
 from trajsim.engine.life import AttributeValue, EntryRef, Life, Placeholder, Series
 from trajsim.engine.lifecycle_slots import ON_MENTION
 from trajsim.engine.machine import Inputs, Machine
@@ -28,6 +32,10 @@ from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.cohort import Cohort
 from trajsim.records.table import Records, concat
+from trajsim.trajectory_model import TrajectoryModel
+
+Piece: TypeAlias = tuple[int, int, Records, AssemblyReport]
+Part = TypeVar("Part")
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,15 +72,6 @@ class Shard:
     report: AssemblyReport
 
 
-@dataclass(frozen=True, eq=False)
-class Lives:
-    """Raw logs of a run of patients: patient i has events offsets[i] ... offsets[i + 1] - 1."""
-
-    start: int
-    events: NDArray[np.void]
-    offsets: NDArray[np.int64]
-
-
 class Run:
     """A simulation that has not happened yet: lives are made when they are asked for.
 
@@ -101,6 +100,7 @@ class Run:
         self._stop = threading.Event()
         self._local = threading.local()
         self._assembler = Assembler(program.catalogue)
+        self._lock = threading.Lock()
 
     def __iter__(self) -> Iterator[Patient]:
         """Yields patients one after the other; memory holds one chunk."""
@@ -122,7 +122,7 @@ class Run:
         if size < 1:
             msg = f"shard size must be positive, got {size}"
             raise ConfigError(msg)
-        pieces: list[tuple[int, int, Records, AssemblyReport]] = []
+        pieces: list[Piece] = []
         for piece in self._in_order(size):
             pieces.append(piece)
             first, last = pieces[0][0], piece[1]
@@ -137,7 +137,12 @@ class Run:
 
     def lives(self) -> Iterator[Lives]:
         """Yields raw logs, chunk by chunk, in order: for benchmarks and comparisons."""
-        for start, stop in self._chunks(max(len(self.cohort), 1)):
+        chunks = self._chunks(max(len(self.cohort), 1))
+        if self.program.model is not None:
+            work = Work(chunks)
+            yield from _ordered(self._asking(work), lambda each: (each.start, each.start + len(each.offsets) - 1))
+            return
+        for start, stop in chunks:
             lives = self._simulate(start, stop)
             yield Lives(lives.start, lives.events.copy(), lives.offsets)
 
@@ -149,15 +154,18 @@ class Run:
             for start in range(shard, end, step):
                 yield start, min(start + step, end)
 
-    def _in_order(self, size: int) -> Iterator[tuple[int, int, Records, AssemblyReport]]:
+    def _in_order(self, size: int) -> Iterator[Piece]:
         chunks = self._chunks(size)
         threads = self.performance.threads
+        if self.program.model is not None:
+            yield from self._in_order_asking(chunks, threads)
+            return
         if threads == 1:
             for start, stop in chunks:
                 yield self._assemble(start, stop)
             return
         pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="trajsim")
-        waiting: list[Future[tuple[int, int, Records, AssemblyReport]]] = []
+        waiting: list[Future[Piece]] = []
         try:
             for start, stop in chunks:
                 waiting.append(pool.submit(self._assemble, start, stop))
@@ -172,10 +180,51 @@ class Run:
             pool.shutdown(wait=True)
             self._stop.clear()
 
+    def _asking(self, work: Work) -> Iterator[Lives]:
+        """Raw logs of pieces of work, as they come to an end."""
+        slots = Slots(
+            self.program,
+            self.options,
+            min(self.performance.slots, max(len(self.cohort), 1)),
+            logging=self.metrics is not None,
+            lock=self._lock,
+        )
+        return slots.run(self.cohort, work, self._stop, self.metrics)
+
+    def _in_order_asking(self, chunks: Iterator[tuple[int, int]], threads: int) -> Iterator[Piece]:
+        """With a model every worker has many lives under way, so pieces come to an end out of order."""
+        under_way = -(-self.performance.slots // self.performance.chunk_size) + 4
+        work = Work(chunks, most=None if threads == 1 else 3 * threads * under_way)
+        if threads == 1:
+            yield from _ordered((self._finish(lives) for lives in self._asking(work)), _span)
+            return
+        done: queue.SimpleQueue[Piece | BaseException | None] = queue.SimpleQueue()
+
+        def labour() -> None:
+            try:
+                for lives in self._asking(work):
+                    done.put(self._finish(lives))
+                done.put(None)
+            except BaseException as error:
+                done.put(error)
+
+        workers = [threading.Thread(target=labour, name=f"trajsim_{k}", daemon=True) for k in range(threads)]
+        for worker in workers:
+            worker.start()
+        try:
+            for piece in _ordered(_until_all_left(done, threads), _span):
+                work.hand_on()
+                yield piece
+        finally:
+            self._stop.set()
+            for worker in workers:
+                worker.join()
+            self._stop.clear()
+
     @staticmethod
     def _first(
-        waiting: list[Future[tuple[int, int, Records, AssemblyReport]]],
-    ) -> tuple[int, int, Records, AssemblyReport]:
+        waiting: list[Future[Piece]],
+    ) -> Piece:
         """The oldest piece; waits in slices, so that Ctrl-C is heard."""
         oldest = waiting.pop(0)
         while not oldest.done():
@@ -203,10 +252,14 @@ class Run:
                 self.metrics.add(machine, before)
         return Lives(start, machine.events[: offsets[position]], offsets[: position + 1])
 
-    def _assemble(self, start: int, stop: int) -> tuple[int, int, Records, AssemblyReport]:
+    def _assemble(self, start: int, stop: int) -> Piece:
         lives = self._simulate(start, stop)
         if len(lives.offsets) != stop - start + 1:  # the run was stopped
             return start, stop, Records({}), AssemblyReport()
+        return self._finish(lives)
+
+    def _finish(self, lives: Lives) -> Piece:
+        start, stop = lives.start, lives.start + len(lives.offsets) - 1
         cohort = self.cohort.rows(start, stop)
         assembly = self._assembler.assemble(
             np.asarray(lives.events).view(np.ndarray), lives.offsets, cohort, end_ms=self.options.end_ms
@@ -214,6 +267,37 @@ class Run:
         if self._on_progress is not None:
             self._on_progress(stop - start)
         return start, stop, assembly.records, assembly.report
+
+
+def _span(piece: Piece) -> tuple[int, int]:
+    return piece[0], piece[1]
+
+
+def _ordered(pieces: Iterable[Part], span: Callable[[Part], tuple[int, int]]) -> Iterator[Part]:
+    """Pieces in the order of their patients, each as soon as all before it are there."""
+    waiting: dict[int, Part] = {}
+    position = 0
+    for piece in pieces:
+        waiting[span(piece)[0]] = piece
+        while position in waiting:
+            ready = waiting.pop(position)
+            yield ready
+            position = span(ready)[1]
+
+
+def _until_all_left(done: "queue.SimpleQueue[Piece | BaseException | None]", workers: int) -> Iterator[Piece]:
+    """What workers hand in; waits in slices, so that Ctrl-C is heard."""
+    while workers:
+        try:
+            piece = done.get(timeout=0.2)
+        except queue.Empty:
+            continue
+        if piece is None:
+            workers -= 1
+        elif isinstance(piece, BaseException):
+            raise piece
+        else:
+            yield piece
 
 
 def simulate(
@@ -224,6 +308,8 @@ def simulate(
     performance: PerformanceOptions | None = None,
     metrics: StateMetrics | None = None,
     on_progress: Callable[[int], None] | None = None,
+    model: TrajectoryModel | None = None,
+    death_offset: NDArray[np.float64] | None = None,
 ) -> Run:
     """Prepares the simulation of a cohort.
 
@@ -234,12 +320,16 @@ def simulate(
         performance: What only speed depends on.
         metrics: Counts visits and transitions of every state on the way (slower).
         on_progress: Called with a number of patients whenever so many more are finished, from any thread.
+        model: A learned model that states are bound to (the key ``trajsim``); without one they do as they say.
+        death_offset: [sex (F, M), age] hazards a year with which the modules kill beside the model's ``death``
+            (`trajsim.population.load_bundled_mortality_offset`); taken off its hazard.
 
     Returns:
         A lazy run.
 
     Raises:
-        ConfigError: The cohort holds texts that the program was not compiled with.
+        ConfigError: The cohort holds texts that the program was not compiled with, or the model and the modules do not
+            fit.
 
     Guarantees:
         The life of a patient depends on seed, patient id, modules and options alone.
@@ -252,6 +342,8 @@ def simulate(
     """
     if isinstance(program, ModuleSet):
         program = compile_modules(program, texts=cohort.texts(), lifecycle=options.lifecycle)
+    if model is not None:
+        program = with_model(program, model, death_offset)
     return Run(program, cohort, options, performance or PerformanceOptions(), metrics, on_progress)
 
 
@@ -264,16 +356,16 @@ def simulate_life(
     *,
     history: bool = False,
     program: Program | None = None,
+    model: TrajectoryModel | None = None,
+    death_offset: NDArray[np.float64] | None = None,
 ) -> Life:
     """Runs one patient on the virtual machine and returns the whole life (see `trajsim.engine.reference`)."""
     if program is None:
         program = compile_modules(modules, catalogue=catalogue, lifecycle=options.lifecycle)
+    if model is not None:
+        program = with_model(program, model, death_offset)
     cohort = cohort.rows(row, row + 1)
-    machine = Machine(program, options, logging=history)
-    offsets = np.zeros(2, dtype=np.int64)
-    machine.run(Inputs(program, cohort), 0, 1, offsets)
-    x = machine.record[0]
-    events = np.array(machine.events[: offsets[1]], dtype=EVENT_DTYPE)
+    events, x, log = _one_life(program, cohort, options, history=history)
     death = int(x.death)
     untouched = {
         name: column.at(0) for name, column in cohort.attributes.items() if name not in program.attribute_index
@@ -284,8 +376,22 @@ def simulate_life(
         events=events,
         death_ms=death if death < options.end_ms else None,
         attributes=untouched | _attributes(program, x, events),
-        history=history_of(program, machine.log[: int(x.n_log)]) if history else {},
+        history=history_of(program, log[: int(x.n_log)]) if history else {},
     )
+
+
+def _one_life(
+    program: Program, cohort: Cohort, options: SimulationOptions, *, history: bool
+) -> tuple[NDArray[np.void], np.record, NDArray[np.void]]:
+    """Event rows, record and visit log of a cohort of one."""
+    if program.model is not None:
+        slots = Slots(program, options, 1, logging=history)
+        (lives,) = slots.run(cohort, Work(iter([(0, 1)])), threading.Event())
+        return np.array(lives.events, dtype=EVENT_DTYPE), slots.record[0], slots.log[0]
+    machine = Machine(program, options, logging=history)
+    offsets = np.zeros(2, dtype=np.int64)
+    machine.run(Inputs(program, cohort), 0, 1, offsets)
+    return np.array(machine.events[: offsets[1]], dtype=EVENT_DTYPE), machine.record[0], machine.log
 
 
 def _attributes(program: Program, x: np.record, events: NDArray[np.void]) -> dict[str, AttributeValue]:

@@ -1,6 +1,7 @@
 """Comparisons that say where two things differ, not only that they do."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from trajsim.engine.reference import simulate_patient
 from trajsim.engine.simulate import simulate_life
 from trajsim.errors import EngineFault
 from trajsim.testing.strategies import Scenario
+from trajsim.trajectory_model import TrajectoryModel
 
 Place = tuple[str, str, int, int]  # module, state, patient, time
 
@@ -59,8 +61,15 @@ def assert_same_lives(first: Life | Place, second: Life | Place, catalogue: Cata
     assert not other, "\n".join(f"{name}:\n{first.history.get(name)}\n{second.history.get(name)}" for name in other)
 
 
-def assert_machine_equals_reference(scenario: Scenario, *, program: Program | None = None) -> None:
+def assert_machine_equals_reference(
+    scenario: Scenario,
+    *,
+    program: Program | None = None,
+    model: TrajectoryModel | None = None,
+    death_offset: NDArray[np.float64] | None = None,
+) -> None:
     """Every patient of a scenario lives the same life on the virtual machine and in the reference interpreter."""
+    learned: dict[str, Any] = {"model": model, "death_offset": death_offset}
     cohort, options = scenario.cohort, scenario.options
     catalogue = Catalogue(scenario.modules, extra_strings=cohort.texts())
     if program is None:
@@ -68,9 +77,11 @@ def assert_machine_equals_reference(scenario: Scenario, *, program: Program | No
     for row in range(len(cohort)):
 
         def reference(row: int = row) -> Life:
-            return simulate_patient(scenario.modules, catalogue, cohort, row, options, history=True)
+            return simulate_patient(scenario.modules, catalogue, cohort, row, options, history=True, **learned)
 
         def machine(row: int = row) -> Life:
-            return simulate_life(scenario.modules, catalogue, cohort, row, options, history=True, program=program)
+            return simulate_life(
+                scenario.modules, catalogue, cohort, row, options, history=True, program=program, **learned
+            )
 
         assert_same_lives(life_or_fault(reference), life_or_fault(machine), catalogue)

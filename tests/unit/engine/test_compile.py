@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trajsim.engine import compile as compiler
+from trajsim.engine import program as layout
 from trajsim.engine.compile import compile_modules
 from trajsim.engine.compile_frames import Frames
 from trajsim.engine.compile_heap import Heap, java_hash
@@ -203,7 +203,7 @@ def test_the_same_modules_give_the_same_program(modules: ModuleSet) -> None:
 
 
 def test_modules_that_need_too_many_slots_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compiler, "CAPACITIES", (Capacity(8, 8), Capacity(16, 16)))
+    monkeypatch.setattr(layout, "CAPACITIES", (Capacity(8, 8), Capacity(16, 16)))
     simple = {"type": "Simple", "direct_transition": "End"}
     with pytest.raises(CompileError, match=r"need \d+ words and \d+ floats a patient, more than 16 and 16"):
         compile_modules(load({"example": _module(A=simple)}, {}))

@@ -7,6 +7,7 @@ import numpy as np
 
 from trajsim.engine.events import FIRST_MODULE_STREAM
 from trajsim.engine.kernels.encounters import BY_MODULE, close_current, release
+from trajsim.engine.kernels.learned import must_ask, stand
 from trajsim.engine.kernels.lifecycle.turn import write_mentioned
 from trajsim.engine.kernels.logic import evaluate
 from trajsim.engine.kernels.slots import (
@@ -28,6 +29,7 @@ DONE = int(ExitStatus.DONE)
 FULL = int(ExitStatus.FULL)
 BUDGET = int(ExitStatus.BUDGET)
 DEPTH = int(ExitStatus.DEPTH)
+ASK = int(ExitStatus.ASK)
 MAX_DEPTH = STACK_DEPTH - 2
 
 OP_PASS = int(Opcode.PASS)
@@ -58,6 +60,7 @@ FLAG_TRUE = 2
 PASSED = 0
 BLOCKED = 1
 CALLED = 2
+ASKED = 3
 
 LOG_SLACK = 64
 
@@ -175,12 +178,15 @@ def guard_wake(Z, x, s, t):
 
 
 @inline_jit
-def timed(h, S, Z, x, E, C, state, file, t, stream):
+def timed(h, S, Z, x, E, C, state, file, m, t, stream):
     """A Delay, or a Procedure: draws its end once, passes when that is reached alive."""
     s = S[state]
     due = x.w[h.w_due + file]
     if due == UNSET:
-        if s.op == OP_DELAY:
+        is_bound = h.model != 0 and s.op == OP_DELAY and s.e != 0 and t >= x.m_domain
+        if is_bound and stand(h, Z, x, s.e, file, m, t, stream):
+            due = np.int64(NEVER)
+        elif s.op == OP_DELAY:
             due = t + span_of(s, draw_value(h, Z, x, s, stream))
             if due < t:
                 due = t
@@ -217,7 +223,7 @@ def blocking(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     s = S[state]
     op = s.op
     if op == OP_PROCEDURE:
-        return timed(h, S, Z, x, E, C, state, file, t, stream)
+        return timed(h, S, Z, x, E, C, state, file, m, t, stream)
     if op == OP_GUARD:
         if evaluate(h, S, N, Z, D, x, E, s.a, t, stream):
             return PASSED
@@ -258,6 +264,8 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
         x.w[h.w_ran + file] = 1
         visit(x, L, LOG_RUN, file, state, t, stream)
     op = S[state].op
+    if h.model != 0 and t >= x.m_domain and must_ask(h, S, Z, x, state, t):
+        return ASKED
     if S[state].mentions != 0 and x.profile != 0 and op != OP_DELAY:
         write_mentioned(h, Z, D, x, E, S[state].mentions)
     if op == OP_PASS:
@@ -265,7 +273,7 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
     if op == OP_CALL:
         return CALLED
     if op == OP_DELAY:
-        outcome = timed(h, S, Z, x, E, C, state, file, t, stream)
+        outcome = timed(h, S, Z, x, E, C, state, file, m, t, stream)
         if outcome == PASSED and S[state].mentions != 0 and x.profile != 0:  # a delay's transition alone mentions
             write_mentioned(h, Z, D, x, E, S[state].mentions)
         return outcome
@@ -302,7 +310,12 @@ def finish(h, S, O, N, T, Z, D, x, E, L, state, file, exit_time, t, stream):
     if prior >= 0:
         x.w[h.w_prior_exit + prior] = exit_time
     visit(x, L, LOG_EXIT, file, state, exit_time, stream)
-    enter(h, S, x, L, file, choose(h, S, O, N, T, Z, D, x, E, state, t, stream), stream)
+    if h.model != 0 and x.w[h.w_goal + file] > 0:
+        target = x.w[h.w_goal + file] - 1
+        x.w[h.w_goal + file] = 0
+    else:
+        target = np.int64(choose(h, S, O, N, T, Z, D, x, E, state, t, stream))
+    enter(h, S, x, L, file, target, stream)
 
 
 @jit
@@ -368,6 +381,8 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
                 outcome = execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
                 if outcome == PASSED:
                     passed = True
+                elif outcome == ASKED:
+                    return ASK
                 elif outcome == BLOCKED:
                     result = 2 if S[state].op == OP_TERMINAL else 1
                 else:

@@ -17,6 +17,7 @@ from trajsim.engine.kernels.entries import (
     text_of,
 )
 from trajsim.engine.kernels.expressions import expression
+from trajsim.engine.kernels.learned import learned_value
 from trajsim.engine.kernels.lifecycle.signs import read_sign
 from trajsim.engine.kernels.slots import (
     coerce,
@@ -121,6 +122,11 @@ VIRTUAL = 9
 @jit
 def _set_attribute_state(h, S, Z, D, x, E, s, t, stream):
     mode = np.int64(s.mode)
+    if h.model != 0:
+        value, is_learned = learned_value(h, Z, D, x, s, t, stream)
+        if is_learned:
+            set_attribute(h, x, s.a, NUMBER, value)
+            return
     if mode == SET_COPY:
         tag = x.w[h.w_attribute + s.c]
         if tag != NIL:
@@ -241,7 +247,12 @@ def _observe(h, S, Z, D, x, E, C, state, t, stream):
     s = S[state]
     kind = VALUE_NULL
     value = 0.0
-    if s.mode == SEEN_DRAW:
+    is_learned = False
+    if h.model != 0:
+        value, is_learned = learned_value(h, Z, D, x, s, t, stream)
+    if is_learned:
+        kind = VALUE_NUMBER
+    elif s.mode == SEEN_DRAW:
         kind, value = VALUE_NUMBER, draw_value(h, Z, x, s, stream)
     elif s.mode == SEEN_STRING:
         kind, value = VALUE_STRING, np.float64(s.a)
@@ -395,7 +406,14 @@ def _death(h, S, Z, x, E, state, t, stream):
 
 @jit
 def _vital_sign(h, S, Z, D, x, E, state, s, t, stream):
-    if s.mode == SIGN_CONSTANT:
+    value = 0.0
+    is_learned = False
+    if h.model != 0:
+        value, is_learned = learned_value(h, Z, D, x, s, t, stream)
+    if is_learned:
+        x.f[h.f_sign + s.a] = value
+        x.w[h.w_sign + s.a] = 1
+    elif s.mode == SIGN_CONSTANT:
         x.f[h.f_sign + s.a] = s.p0
         x.w[h.w_sign + s.a] = 1
     elif s.mode == SIGN_GENERATOR:

@@ -17,6 +17,7 @@ from trajsim.engine.kernels.encounters import (
     encounter_module,
     release,
 )
+from trajsim.engine.kernels.learned import model_turn, no_model_yet, read_answer, write_question
 from trajsim.engine.kernels.lifecycle.turn import (
     certify_death,
     core_turn,
@@ -32,6 +33,8 @@ from trajsim.streams.jit import jit, splice_jit
 
 DONE = int(ExitStatus.DONE)
 FULL = int(ExitStatus.FULL)
+ASK = int(ExitStatus.ASK)
+NOTHING = -1  # a slot without a patient, or one that waits for others
 DEATH = int(EventKind.DEATH)
 
 
@@ -61,7 +64,7 @@ def step(h, S, O, N, T, Z, D, x, E, C, L):
 @jit
 def next_grid_point(h, x):
     """The next step at which something may happen."""
-    wake = min(x.next_wellness, x.life_wake, x.insured_until)
+    wake = min(x.next_wellness, x.life_wake, x.insured_until, x.m_next)
     watched = np.int64(0)
     for m in range(h.n_modules):
         if x.w[h.w_done + m] == 0:
@@ -120,6 +123,11 @@ def live(h, S, O, N, T, Z, D, x, E, C, L):
                 return FULL
             if x.profile != 0:
                 skip_turns(h, Z, D, x, E)
+            if x.m_next <= x.t:
+                status = model_turn(h, Z, D, x)
+                if status != DONE:
+                    return status
+            if x.profile != 0:
                 insurance(h, Z, D, x, E, x.t)
             before = x.n_encounters
             encounter_module(h, Z, x, E, C, x.t)
@@ -192,8 +200,9 @@ def born(h, Z, D, x, A_slot, A_tag, A_value, V_slot, V_value, person, e0):
     x.life_wake = NEVER
     x.insured_until = NEVER
     x.overridden = 0
+    x.sex = person.sex
+    no_model_yet(h, x)
     if x.profile != 0:
-        x.sex = person.sex
         x.black = person.black
         x.place = person.place
         x.income = person.income
@@ -203,20 +212,44 @@ def born(h, Z, D, x, A_slot, A_tag, A_value, V_slot, V_value, person, e0):
 
 
 @jit
-def run_chunk(H, S, O, N, T, Z, D, X, E, C, L, people, offsets, A_slot, A_tag, A_value, V_slot, V_value, first, last):
-    """Runs patients first ... last - 1 of a chunk into one event array; returns (status, patient it stopped at).
+def run_chunk(
+    H, S, O, N, T, Z, D, X, E, C, L, people, offsets, A_slot, A_tag, A_value, V_slot, V_value, first, last,
+    todo, patient, time, inputs, is_step, legal, now, measured, values, log_hazard, co, panel, weight, mean, scale,
+):  # fmt: skip
+    """Runs patients first ... last - 1; returns (status, patient it stopped at).
 
-    `offsets[i]` is where patient i begins in E; on a status other than DONE the patient's record is as it was when it
-    stopped, and a call with `first` = that patient and `X[0].phase` >= 0 goes on.
+    With one record they live one after the other in one event array. `offsets[i]` is where patient i begins in it; on a
+    status other than DONE the patient's record is as it was when it stopped, and a call with `first` = that patient
+    and `X[0].phase` >= 0 goes on.
+
+    With a learned model every patient has a slot of its own, and `todo[i]` says what came of slot i: a status, or
+    `NOTHING`, which is left alone. A slot whose record begins is born; one that had asked reads row i of the answers.
+    One that asks has its question in row i.
     """
     h = H[0]
-    x = X[0]
+    many = h.model != 0
     for i in range(first, last):
+        slot = i if many else 0
+        if many and todo[i] == NOTHING:
+            continue
+        x = X[slot]
+        events = E[slot]
         if x.phase < 0:
             born(
-                h, Z, D, x, A_slot, A_tag, A_value[i], V_slot, V_value, people[i], offsets[i]
+                h, Z, D, x, A_slot, A_tag, A_value[i], V_slot, V_value, people[i], np.int64(0) if many else offsets[i]
             )  # fmt: skip
-        status = live(h, S, O, N, T, Z, D, x, E, C, L)
+        elif many and todo[i] == ASK:
+            read_answer(h, x, i, log_hazard, co, panel, weight, mean, scale)
+        status = live(h, S, O, N, T, Z, D, x, events, C[slot], L[slot])
+        if many:
+            todo[i] = status
+            if status == ASK:
+                write_question(
+                    h, Z, D, x, events, i, patient, time, inputs, is_step, legal, now, measured, values
+                )  # fmt: skip
+            elif status == DONE:
+                x.phase = -1
+            continue
         if status != DONE:
             return status, i
         offsets[i + 1] = x.e0 + x.n_events

@@ -6,6 +6,9 @@ machine does none of this, shares no code with it, and must give the same events
 
 from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trajsim.engine.events import (
     SOURCE_BACKGROUND,
     STREAM_MORTALITY,
@@ -15,6 +18,7 @@ from trajsim.engine.events import (
 from trajsim.engine.life import Life
 from trajsim.engine.options import SimulationOptions
 from trajsim.engine.reference.frames import Frame, history_rows
+from trajsim.engine.reference.learned import Learned
 from trajsim.engine.reference.lifecycle.certificate import certify
 from trajsim.engine.reference.lifecycle.lifecycle import CORE_AFTER, Lifecycle
 from trajsim.engine.reference.lifecycle.mentions import mentions_of
@@ -25,6 +29,7 @@ from trajsim.engine.reference.patient import Patient
 from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle as Profile
 from trajsim.population.cohort import Cohort
+from trajsim.trajectory_model import TrajectoryModel
 
 __all__ = ["Choice", "ConditionTest", "Observer", "StateRun", "simulate_patient"]
 
@@ -38,6 +43,8 @@ def simulate_patient(
     *,
     history: bool = False,
     observer: Observer | None = None,
+    model: TrajectoryModel | None = None,
+    death_offset: NDArray[np.float64] | None = None,
 ) -> Life:
     """Lives one life.
 
@@ -49,6 +56,8 @@ def simulate_patient(
         options: Everything else that the life depends on.
         history: Whether to fill `Life.history`.
         observer: Is told of every state that is entered, blocks, is left, and why.
+        model: A learned model that states are bound to.
+        death_offset: [sex (F, M), age] hazards a year that are taken off the model's ``death``.
 
     Returns:
         The life.
@@ -63,6 +72,8 @@ def simulate_patient(
         Synthea at commit 2b0a55ba, as docs/draws.md sections 5 to 10 put it.
     """
     patient = _newborn(modules, catalogue, cohort, row, options, observer)
+    if model is not None:
+        patient.learned = Learned(patient, model, death_offset)
     machine = Machine(patient)
     frames = [Frame(module) for module in modules.top_level()]
     last = _live(patient, machine, frames)
@@ -115,6 +126,8 @@ def _live(patient: Patient, machine: Machine, frames: list[Frame]) -> int | None
         rows = len(patient.log)
         if patient.lifecycle is not None:
             patient.lifecycle.begin_step(time)
+        if patient.learned is not None:
+            patient.learned.turn(time)
         encounters.begin_step(time)
         _tell(patient, time, rows)
         before = [frame for frame in running if not _is_after_core(frame) and not machine.step(frame, time)]

@@ -20,6 +20,8 @@ class Visit:
         exited: When it was left; None while it blocks.
         next: End of a Delay or timed Procedure, once it is drawn.
         is_diagnosed: Whether this onset was diagnosed.
+        event: The event of a learned model that ended this Delay.
+        target: The state that it leads to; None for the state's own transition.
     """
 
     state: State
@@ -29,6 +31,8 @@ class Visit:
     exited: int | None = None
     next: int | None = None
     is_diagnosed: bool = False
+    event: str | None = None
+    target: str | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -1,7 +1,7 @@
 """Process, run and rewind: how a module moves from state to state (gmf-semantics 2.2, 2.3, 2.6)."""
 
 from trajsim.engine.reference.frames import Frame, Visit
-from trajsim.engine.reference.observer import StateRun
+from trajsim.engine.reference.observer import Choice, StateRun
 from trajsim.engine.reference.patient import Patient
 from trajsim.engine.reference.states import States
 from trajsim.errors import EngineFault
@@ -103,7 +103,10 @@ class Machine:
             seen = self._as_seen(visit, time, first_row)
             patient.observer.on_exit(seen)
             patient.tests.clear()
-        choice = self.states.logic.choose(visit.state.transition, frame, time)
+        if visit.target is None:
+            choice = self.states.logic.choose(visit.state.transition, frame, time)
+        else:
+            choice = Choice(transition=visit.state.transition, target=visit.target, event=visit.event)
         if patient.observer is not None and seen is not None:
             patient.observer.on_transition(seen, choice, tuple(patient.tests))
         frame.push(choice.target, patient.catalogue)

@@ -31,6 +31,7 @@ class Choice:
         cumulative: Sums that the number was compared with, up to the chosen one.
         row: The lookup row that matched.
         is_fallback: Whether no option held and the last was taken.
+        event: The event of a learned model that led straight to the target.
     """
 
     transition: Transition | None
@@ -41,6 +42,7 @@ class Choice:
     cumulative: tuple[float, ...] = ()
     row: LookupRow | None = None
     is_fallback: bool = False
+    event: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

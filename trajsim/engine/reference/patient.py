@@ -18,6 +18,7 @@ from trajsim.streams.ints import keyed_uniform, uniform
 from trajsim.streams.keys import stream_id
 
 if TYPE_CHECKING:
+    from trajsim.engine.reference.learned import Learned
     from trajsim.engine.reference.lifecycle.lifecycle import Lifecycle
 
 StoredValue = float | int | bool | str | Code | Entry | Placeholder | Series
@@ -60,6 +61,7 @@ class Patient:
         source: Catalogue index of the state that runs.
         reads: How many generator-backed vital signs this run of the state has read.
         lifecycle: What happens beside the modules; None in a run without.
+        learned: A learned model that states are bound to; None in a run without.
     """
 
     modules: ModuleSet
@@ -85,6 +87,7 @@ class Patient:
     source: int = 0
     reads: int = 0
     lifecycle: "Lifecycle | None" = None
+    learned: "Learned | None" = None
     tests: list[ConditionTest] = field(default_factory=list)
     _drawn: dict[int, int] = field(default_factory=dict)
     _coerced: set[int] = field(default_factory=set)

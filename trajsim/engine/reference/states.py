@@ -16,6 +16,7 @@ from trajsim.engine.reference.quantities import real_time, round_half_away, whol
 from trajsim.gmf.model import (
     AllergyEnd,
     AllergyOnset,
+    Binding,
     CarePlanEnd,
     CarePlanStart,
     Code,
@@ -51,6 +52,7 @@ from trajsim.gmf.model import (
     VitalSign,
 )
 
+NEVER = 2**62  # the end of a Delay that waits for an event
 _IMAGING_MS = 30 * 60_000
 
 Runner = Callable[[Any, Visit, Frame, int], bool]
@@ -125,6 +127,8 @@ class States:
         return time >= visit.next and not self.patient.is_dead(visit.next)
 
     def _delay(self, state: Delay, visit: Visit, _frame: Frame, time: int) -> bool:
+        if visit.next is None and self._is_standing(state, visit, time):
+            visit.next = NEVER
         if visit.next is None:
             if state.range is not None:
                 length = real_time(self.patient.draw_range(state.range), state.range.unit)
@@ -135,6 +139,15 @@ class States:
                 length = whole_time(self.patient.draw(state.distribution), state.unit)
             visit.next = time + max(length, 0)
         return self._wait(visit, time)
+
+    def _is_standing(self, state: Delay, visit: Visit, time: int) -> bool:
+        """Whether a learned model says when a Delay that is entered ends."""
+        learned = self.patient.learned
+        return learned is not None and state.trajsim is not None and learned.stand(state.trajsim, visit, time)
+
+    def _learned(self, binding: Binding | None, time: int) -> float | None:
+        """What a learned model says that a state measures."""
+        return None if self.patient.learned is None else self.patient.learned.value(binding, time)
 
     def _death(self, state: Death, _visit: Visit, frame: Frame, time: int) -> bool:
         patient = self.patient
@@ -158,6 +171,9 @@ class States:
 
     def _value_to_set(self, state: SetAttribute, time: int) -> StoredValue | None:
         patient = self.patient
+        learned = self._learned(state.trajsim, time)
+        if learned is not None:
+            return learned
         if state.expression is not None:
             return patient.expression(expression_of(state.expression), time)
         if state.range is not None:
@@ -200,7 +216,10 @@ class States:
 
     def _vital_sign(self, state: VitalSign, _visit: Visit, _frame: Frame, time: int) -> bool:
         patient = self.patient
-        if state.range is not None:
+        learned = self._learned(state.trajsim, time)
+        if learned is not None:
+            patient.signs[state.vital_sign] = learned
+        elif state.range is not None:
             low, high = state.range.low, state.range.high
             patient.signs[state.vital_sign] = Distribution("UNIFORM", low=low, high=high)
         elif state.exact is not None:
@@ -215,9 +234,12 @@ class States:
 
     # --- observations ---------------------------------------------------------------------------------------------
 
-    def _observed(self, body: ObservationBody, time: int) -> ObservedValue:
+    def _observed(self, body: ObservationBody, binding: Binding | None, time: int) -> ObservedValue:
         """The value of an observation."""
         patient = self.patient
+        learned = self._learned(binding, time)
+        if learned is not None:
+            return learned
         if body.range is not None:
             return round_half_away(patient.draw_range(body.range), body.range.decimals)
         if body.exact is not None:
@@ -240,9 +262,11 @@ class States:
         self.patient.coerce(Coercion.OBSERVED_ATTRIBUTE, time)
         return None
 
-    def _write_observation(self, body: ObservationBody, time: int, source: int) -> tuple[int, ObservedValue]:
+    def _write_observation(
+        self, body: ObservationBody, binding: Binding | None, time: int, source: int
+    ) -> tuple[int, ObservedValue]:
         """Writes an observation row; returns its index and the value."""
-        value = self._observed(body, time)
+        value = self._observed(body, binding, time)
         number, kind = self._as_number(value)
         event = self.patient.write(EventKind.OBSERVATION, time, attached=True, value=number, tag=kind, source=source)
         return event, value
@@ -268,7 +292,7 @@ class States:
             self.patient.record.current_encounter(time).observations.append((codes[0].code, value))
 
     def _observation(self, state: Observation, visit: Visit, _frame: Frame, time: int) -> bool:
-        _, value = self._write_observation(state.body, time, visit.source)
+        _, value = self._write_observation(state.body, state.trajsim, time, visit.source)
         self._note_observation(state.body.codes, value, time)
         return True
 
@@ -276,7 +300,7 @@ class States:
         self, bodies: tuple[ObservationBody, ...], kind: EventKind, visit: Visit, time: int
     ) -> list[ObservedValue]:
         """Writes the children of a panel or report and then the row itself; returns their values."""
-        written = [self._write_observation(b, time, visit.source + 1 + k) for k, b in enumerate(bodies)]
+        written = [self._write_observation(b, b.trajsim, time, visit.source + 1 + k) for k, b in enumerate(bodies)]
         parent = self.patient.write(kind, time, attached=True, value=float(len(bodies)))
         for event, _ in written:
             self.patient.log.rows[event].ref = parent
