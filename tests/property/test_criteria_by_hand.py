@@ -13,7 +13,7 @@ from trajsim.trials.criteria import Definition, Reading, evaluate_records, lint
 from trajsim.trials.criteria.form import Group
 
 NAMES = {YES: 1, NO: 0, OPEN: 2}
-EXAMPLES = 250 if settings().max_examples < 1_000 else 10_000
+EXAMPLES = 200 if settings().max_examples < 1_000 else 10_000
 _seeds = st.integers(0, 2**64 - 1)
 
 

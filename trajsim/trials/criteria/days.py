@@ -25,11 +25,6 @@ def day_number(day: date) -> int:
     return day.toordinal() - _EPOCH
 
 
-def date_of(day: int) -> date:
-    """The date of a day number."""
-    return date.fromordinal(day + _EPOCH)
-
-
 def dates_of(days: Days) -> NDArray[np.datetime64]:
     """Dates of day numbers; none becomes NaT."""
     out = days.astype("datetime64[D]")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.trials.criteria.days import NO_DAY, Days, Keys, Mask
+from trajsim.trials.criteria.days import NO_DAY, Days, Mask
 from trajsim.trials.criteria.events import Events, Scope
 from trajsim.trials.criteria.exits import Spans, clip, exit_days, join_spans
 from trajsim.trials.criteria.field_tests import CodeLookup
@@ -169,8 +169,3 @@ def _cohort(definition: Definition, scope: Scope, index: IndexEvents, overall: T
     clipped, left = clip(joined, calendar)
     n_lost = len(np.setdiff1d(joined.person, clipped.person))
     return _Cohort(spans=clipped, verdict=verdict[left], n_lost=n_lost)
-
-
-def resolved_sets(definition: Definition, source: Source) -> dict[str, Keys]:
-    """The codes of every code set of a definition on a source, by name."""
-    return {each.name: source.keys_of_set(each) for each in definition.code_sets}
