@@ -38,7 +38,8 @@ from trajsim.learn.selection import digest_sequences
 from trajsim.learn.trained import TrainedModel
 from trajsim.learn.training import Rows, TrainingProgress, TrainingSettings, train
 
-PRETRAINING = TrainingSettings(n_epochs=20, batch_size=512, learning_rate=0.01, patience=20)
+# Light: a longer pre-training makes the model so sure of the rules that private steps cannot undo it (docs/concepts).
+PRETRAINING = TrainingSettings(n_epochs=6, batch_size=512, learning_rate=0.006, patience=6)
 TRAINING = TrainingSettings(n_epochs=40, batch_size=256, learning_rate=0.008, patience=6)
 _FIRST_KEY = b"trajsim0"  # of the first weights: public, the same for everybody
 
