@@ -36,8 +36,14 @@ def _tables(**tables: Sequence[Mapping[str, Any]]) -> Tables:
         {"concept_id_1": 102, "concept_id_2": 101, "relationship_id": "Maps to", "invalid_reason": "D"},
         {"concept_id_1": 300, "concept_id_2": 101, "relationship_id": "Is a", "invalid_reason": None},
     ]
-    whole: dict[str, Any] = {"person": people, "observation_period": periods, "concept": concepts, "concept_ancestor": below,
-             "concept_relationship": maps, **tables}  # fmt: skip
+    whole: dict[str, Any] = {
+        "person": people,
+        "observation_period": periods,
+        "concept": concepts,
+        "concept_ancestor": below,
+        "concept_relationship": maps,
+        **tables,
+    }
     return {name: pd.DataFrame(rows) for name, rows in whole.items()}
 
 
