@@ -48,7 +48,9 @@ def generate(
     lifecycle: life.LifecycleOption = "default",
     mortality: life.Mortality = None,
     mortality_offset: life.MortalityOffset = None,
+    model: life.Model = None,
     no_model: life.NoModel = False,
+    bind: life.Bind = None,
     state_metrics: Annotated[
         bool,
         typer.Option("--state-metrics", help="Write states.json: who entered which state, how long, and where to."),
@@ -68,7 +70,6 @@ def generate(
 
     Example: trajsim generate -n 1000 --seed 7 --out out/
     """
-    del no_model  # there is no model yet, so there is none to leave out
     options = life.resolve_life_options(
         seed=seed,
         modules_dir=modules_dir,
@@ -84,6 +85,9 @@ def generate(
         lifecycle=lifecycle,
         mortality=mortality,
         mortality_offset=mortality_offset,
+        model=model,
+        no_model=no_model,
+        bind=bind,
     )
     _require_positive("-n", n_patients)
     _require_positive("--threads", threads)

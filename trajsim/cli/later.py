@@ -21,7 +21,7 @@ _OPTIONS: Mapping[str, str] = {
 }
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
-    "generate": _OPTIONS,
+    "generate": {"--strict-semantics": _OPTIONS["--strict-semantics"]},
     "trace": _OPTIONS,
     "parity": {},
     "export": {},

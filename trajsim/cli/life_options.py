@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajsim.cli.learned import NO_MODEL, Learned, ModelChoice, bind_modules, choose_model
 from trajsim.errors import ConfigError
 from trajsim.provenance import digest_file
 from trajsim.units import ms_from_iso
@@ -95,7 +96,24 @@ LifecycleOption = Annotated[
         help="Ageing, vital signs, risks, vaccines: as Synthea, or with its plain bugs repaired.",
     ),
 ]
-NoModel = Annotated[bool, typer.Option("--no-model", help="Use no learned model (there is none yet).")]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        help="Checkpoint (a folder) of the learned model that times the modules, instead of the one that ships.",
+        show_default=False,
+    ),
+]
+NoModel = Annotated[bool, typer.Option("--no-model", help="Use no learned model: modules follow their own tables.")]
+Bind = Annotated[
+    str | None,
+    typer.Option(
+        "--bind",
+        metavar="OVERLAY|synthea",
+        help="File that binds states of other people's modules to the model, or 'synthea' for the one that ships.",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +136,7 @@ class LifeOptions:
         lifecycle: ``default`` or ``synthea``.
         mortality: ``life-table`` or ``modules-only``.
         mortality_offset: File, or None.
+        model: The learned model, and what binds it.
     """
 
     seed: int
@@ -135,6 +154,7 @@ class LifeOptions:
     lifecycle: str = "default"
     mortality: str = "life-table"
     mortality_offset: Path | None = None
+    model: ModelChoice = NO_MODEL
 
     def load_modules(self) -> "ModuleSet":
         """The modules of the run.
@@ -143,13 +163,35 @@ class LifeOptions:
             ModuleError: Some cannot be run; with every fault of every file.
             ConfigError: No such folder, nothing in it, or nothing chosen.
         """
-        from trajsim.gmf.library import bundled_modules_root, load_modules
+        from trajsim.gmf.library import load_modules
 
-        root = self.modules_dir if self.modules_dir is not None else bundled_modules_root()
-        return load_modules(root, patterns=self.modules, overrides=self.override)
+        return load_modules(self._root(), patterns=self.modules, overrides=self.override)
 
-    def population(self) -> "PopulationOptions":
+    def bind(self, modules: "ModuleSet") -> "tuple[ModuleSet, Learned | None]":
+        """The modules bound to the learned model of the run, and the model; None for none.
+
+        Raises:
+            ConfigError: None of the model's events is bound in these modules.
+            ModuleError: The overlay names what does not exist.
+            DataFileError: A checkpoint or offset file that cannot be read.
+        """
+        if self.model.checkpoint is None:
+            return modules, None
+        from trajsim.gmf.library import module_files
+
+        not_chosen = frozenset(module_files(self._root())) - modules.modules.keys()
+        return bind_modules(modules, self.model, not_chosen=not_chosen, offset=self._module_hazard())
+
+    def _root(self) -> Path:
+        from trajsim.gmf.library import bundled_modules_root
+
+        return self.modules_dir if self.modules_dir is not None else bundled_modules_root()
+
+    def population(self, learned: Learned | None = None) -> "PopulationOptions":
         """Whom to draw.
+
+        Args:
+            learned: The model of the run, which may time deaths itself.
 
         Raises:
             ConfigError: An unknown state or city, ages out of range, a population file with faults.
@@ -171,6 +213,7 @@ class LifeOptions:
             cities=None if self.city is None else (self.city,),
             mortality="life-table" if self.mortality == "life-table" else "modules-only",
             mortality_offset=self._offset(),
+            background_until_age=None if learned is None else learned.background_until_age,
             foreign_births="language" if self.lifecycle == "synthea" else "census",
         )
 
@@ -181,8 +224,13 @@ class LifeOptions:
 
         return SimulationOptions(seed=self.seed, end_ms=ms_from_iso(self.end), lifecycle=Lifecycle(self.lifecycle))
 
-    def notes(self) -> list[str]:
+    def notes(self, learned: Learned | None = None) -> list[str]:
         """What a reader of the results should know about these options."""
+        if learned is not None and learned.background_until_age is not None and learned.death_offset is None:
+            return [
+                "the model times death of any cause, and the modules kill on top of it: "
+                "no --mortality-offset was given for these modules"
+            ]
         if self.mortality == "life-table" and self._offset_name() is None:
             return [
                 "background death follows the whole life table, and the modules kill on top of it: "
@@ -204,10 +252,12 @@ class LifeOptions:
         return "bundled" if self.modules_dir is None else None
 
     def _offset(self) -> "NDArray[np.float64] | None":
+        return self._module_hazard() if self.mortality == "life-table" else None
+
+    def _module_hazard(self) -> "NDArray[np.float64] | None":
+        """Hazard with which the modules kill, as far as it is known."""
         from trajsim.population.tables import load_bundled_mortality_offset, read_mortality_offset
 
-        if self.mortality != "life-table":
-            return None
         if self.mortality_offset is not None:
             return read_mortality_offset(self.mortality_offset)
         return load_bundled_mortality_offset() if self.modules_dir is None else None
@@ -226,6 +276,7 @@ class LifeOptions:
             "--lifecycle": self.lifecycle,
             "--mortality": self.mortality,
             "--mortality-offset": self._offset_name(),
+            **self.model.recorded(),
         }
 
 
@@ -245,6 +296,9 @@ def resolve_life_options(
     lifecycle: str = "default",
     mortality: str | None,
     mortality_offset: Path | None,
+    model: Path | None = None,
+    no_model: bool = True,
+    bind: str | None = None,
     today: dt.date | None = None,
 ) -> LifeOptions:
     """Reads the texts of the options.
@@ -264,6 +318,9 @@ def resolve_life_options(
         lifecycle: As given.
         mortality: As given; the default depends on `modules_dir` and `lifecycle`.
         mortality_offset: As given.
+        model: As given.
+        no_model: As given; commands without these options use no model.
+        bind: As given.
         today: The day that ``--end today`` means; None asks the clock.
 
     Raises:
@@ -314,6 +371,7 @@ def resolve_life_options(
         lifecycle=lifecycle,
         mortality=mortality,
         mortality_offset=mortality_offset,
+        model=choose_model(model=model, no_model=no_model, bind=bind, modules_dir=modules_dir),
     )
 
 

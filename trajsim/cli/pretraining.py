@@ -1,5 +1,6 @@
 """Public patients for pre-training: lives of the bundled modules, simulated without any model, as event sequences."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from trajsim.cli.console import count, say
@@ -36,7 +37,6 @@ def public_patients(n_patients: int, vocabulary: "Vocabulary", *, quiet: bool = 
     Returns:
         Their event sequences, with exactly this vocabulary.
     """
-    from trajsim.learn.selection import select_vocabulary
     from trajsim.learn.sequence_files import read_sequences, write_sequences
     from trajsim.provenance import digest_file, digest_value
 
@@ -51,13 +51,20 @@ def public_patients(n_patients: int, vocabulary: "Vocabulary", *, quiet: bool = 
     folder = learning_cache() / f"public-{name}"
     if folder.is_dir():
         try:
-            return select_vocabulary(read_sequences(folder), vocabulary)
+            return _only(read_sequences(folder), vocabulary)
         except TrajsimError:
             say(f"{folder}: what an earlier run kept cannot be read, so it is made again", quiet=quiet)
     say(f"simulating {count(n_patients, 'public patient')} for pre-training", quiet=quiet)
     sequences = _simulated(n_patients, life, modules)
     write_sequences(sequences, folder, report={"public": True, "n_patients": len(sequences)})
-    return select_vocabulary(sequences, vocabulary)
+    return _only(sequences, vocabulary)
+
+
+def _only(sequences: "EventSequences", vocabulary: "Vocabulary") -> "EventSequences":
+    """These events and labs, and in all else the vocabulary that is asked for."""
+    from trajsim.learn.selection import select_vocabulary
+
+    return replace(select_vocabulary(sequences, vocabulary), vocabulary=vocabulary)
 
 
 def installed_engine() -> str:

@@ -14,6 +14,7 @@ import typer
 from trajsim.cli.console import complain, count, duration, say, show, size
 from trajsim.cli.disk import free_bytes, is_surely_enough, require_space
 from trajsim.cli.formats import distinct_files, growing_files, shard_writers, write_set_files
+from trajsim.cli.learned import Learned
 from trajsim.cli.progress import PatientProgress
 from trajsim.cli.request import RunRequest
 from trajsim.cli.run_folder import (
@@ -29,6 +30,7 @@ from trajsim.cli.shard_maker import ShardMaker
 from trajsim.cli.shards import FIRST_PATIENT, Shard, Workers, plan_shards
 from trajsim.cli.warmup import announce_compiling
 from trajsim.engine.compile import compile_modules
+from trajsim.engine.learned import with_model
 from trajsim.engine.metrics import StateMetrics
 from trajsim.engine.options import PerformanceOptions
 from trajsim.errors import ConfigError, TrajsimError
@@ -54,17 +56,17 @@ def run(request: RunRequest) -> None:
     """
     start = time.perf_counter()
     plan = plan_shards(request.n_patients, request.shard_size)
-    modules = request.life.load_modules()
+    modules, learned = request.life.bind(request.life.load_modules())
     claim = Claim(run=_record(request, modules), shard_size=request.shard_size)
     manifest = finished_run(request.out)
     if manifest is not None:
         _require_finished(request, claim, manifest)
         say(f"{request.out}: this run is finished already, nothing to do", quiet=request.quiet)
         return
-    notes = request.life.notes()
+    notes = request.life.notes(learned)
     for note in notes:
         say(f"note: {note}", quiet=request.quiet)
-    maker = _maker(request, modules)
+    maker = _maker(request, modules, learned)
     headers = growing_files(request.formats, claims=request.output.claims)
     distinct = distinct_files(request.formats)
     with RunFolder.claim(request.out, claim, headers=headers, distinct=distinct) as folder:
@@ -107,11 +109,12 @@ def _require_finished(request: RunRequest, claim: Claim, manifest: Manifest) -> 
         raise ConfigError(msg, hint="choose another folder, or empty this one")
 
 
-def _maker(request: RunRequest, modules: ModuleSet) -> ShardMaker:
-    population = request.life.population()
+def _maker(request: RunRequest, modules: ModuleSet, learned: Learned | None) -> ShardMaker:
+    population = request.life.population(learned)
     first = build_cohort(population, first_patient=FIRST_PATIENT, n_patients=1, seed=request.life.seed)
+    program = compile_modules(modules, texts=first.texts(), lifecycle=request.life.simulation().lifecycle)
     return ShardMaker(
-        program=compile_modules(modules, texts=first.texts(), lifecycle=request.life.simulation().lifecycle),
+        program=program if learned is None else with_model(program, learned.model, learned.death_offset),
         population=population,
         options=request.life.simulation(),
         performance=PerformanceOptions(),

@@ -14,6 +14,8 @@ BMI_CENTRE = 28.0
 BMI_SPREAD = 0.22
 LONGEST_STAY_YEARS = 15.0
 LONGEST_VALUE_YEARS = 5.0
+N_STILL_SCALARS = 6
+"""Numbers that the still part begins with; what a patient has follows."""
 
 Array = Any  # of NumPy or of JAX: the functions below are written for both
 
@@ -25,7 +27,7 @@ def n_clock(n_labs: int) -> int:
 
 def n_still(n_events: int, n_labs: int) -> int:
     """Width of the still part; `n_events` counts death, which nobody has while looked at."""
-    return 6 + 2 * (n_events - 1) + 4 * n_labs
+    return N_STILL_SCALARS + 2 * (n_events - 1) + 4 * n_labs
 
 
 def clock_features(

@@ -209,20 +209,28 @@ def _epoch_positions(
 
 
 def _make_step(loss: Loss, optimizer: optax.GradientTransformation, size: float) -> Callable[..., Any]:
+    """One step; every bucket is a program of its own, for one program over all of them takes far longer to compile."""
     losses = jax.vmap(loss, in_axes=(None, 0))
 
-    def batch_loss(parameters: Tree, buckets: Tree, positions: Tree) -> jax.Array:
-        total = jnp.zeros(())
-        for rows, (chosen, is_padding) in zip(buckets, positions, strict=True):
-            values = losses(parameters, jax.tree.map(lambda array, at=chosen: array[at], rows))
-            total = total + jnp.sum(jnp.where(is_padding, 0.0, values))
-        return total / size
+    def bucket_loss(parameters: Tree, rows: Tree, chosen: jax.Array, is_padding: jax.Array) -> jax.Array:
+        values = losses(parameters, jax.tree.map(lambda array: array[chosen], rows))
+        return jnp.sum(jnp.where(is_padding, 0.0, values)) / size
 
     @jax.jit
-    def step(parameters: Tree, state: Tree, buckets: Tree, positions: Tree) -> tuple[Tree, Tree]:
-        gradient = jax.grad(batch_loss)(parameters, buckets, positions)
+    def add(total: Tree, parameters: Tree, rows: Tree, chosen: jax.Array, is_padding: jax.Array) -> Tree:
+        return jax.tree.map(jnp.add, total, jax.grad(bucket_loss)(parameters, rows, chosen, is_padding))
+
+    @jax.jit
+    def update(gradient: Tree, parameters: Tree, state: Tree) -> tuple[Tree, Tree]:
         updates, state = optimizer.update(gradient, state, parameters)
         return optax.apply_updates(parameters, updates), state
+
+    def step(parameters: Tree, state: Tree, buckets: Tree, positions: Tree) -> tuple[Tree, Tree]:
+        gradient = jax.tree.map(jnp.zeros_like, parameters)
+        for rows, (chosen, is_padding) in zip(buckets, positions, strict=True):
+            gradient = add(gradient, parameters, rows, chosen, is_padding)
+        stepped: tuple[Tree, Tree] = update(gradient, parameters, state)
+        return stepped
 
     return step
 

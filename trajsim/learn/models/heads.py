@@ -1,7 +1,7 @@
 """What is read from a history: hazards, events of the same day, visits, which labs, and their values.
 
 All heads are linear in (features, readings of the core): the way past the core is a proportional-hazards model, and it
-survives the noise of private training best. Biases begin at public rates and shares.
+survives the noise of private training best. All of them begin at what is public: rates, shares, hazard ratios.
 """
 
 import flax.linen as nn
@@ -9,10 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from trajsim.learn.features import N_STILL_SCALARS
+from trajsim.learn.models.public_effects import AGE, BMI, EFFECTS, MALE, OTHERWISE
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import OFFSET_DAYS
 
-AGE_SLOPE = 1.4  # public: rates of chronic disease and death rise some seven per cent a year of age
 VISITS_PER_YEAR = 0.8
 SAME_DAY_LOGIT = -4.5
 VISIT_WITH_EVENT_LOGIT = -1.0
@@ -45,7 +46,22 @@ class Heads(nn.Module):
         self.value_bias = self.param("value_bias", self._value_biases, (v, 3 * s.components))
 
     def _hazard(self, _key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-        return jnp.zeros(shape).at[0, :-1].set(AGE_SLOPE)
+        """What is public of who gets what: an event that nothing is known of rises with age alone."""
+        weights = np.zeros(shape, dtype=np.float32)
+        rows = self._factor_rows()
+        for column, name in enumerate(self.spec.vocabulary.event_names):
+            for factor, effect in EFFECTS.get(name, OTHERWISE).items():
+                if factor in rows and factor != name:
+                    weights[rows[factor], column] = effect
+        return jnp.asarray(weights)
+
+    def _factor_rows(self) -> dict[str, int]:
+        """Row of the weights that every factor of `public_effects` has."""
+        s = self.spec
+        still, held, last = s.n_clock, s.n_clock + N_STILL_SCALARS, s.n_features - 2 * s.n_labs
+        rows = {AGE: 0, MALE: still, BMI: still + 1}
+        rows |= {name: held + number for number, name in enumerate(s.vocabulary.event_names[:-1])}
+        return rows | {name: last + number for number, name in enumerate(s.vocabulary.lab_names)}
 
     def _rates(self, _key: jax.Array, _shape: tuple[int, ...]) -> jax.Array:
         rates = [event.prior_per_1000_years / 1000.0 for event in self.spec.vocabulary.events]

@@ -37,7 +37,8 @@ def evaluate(definition: Definition, source: Source, *, reading: Reading = Readi
         CriteriaError: The definition cannot be run under that reading; all faults at once.
 
     Guarantees:
-        Patients are independent: shards evaluated one by one and joined are the whole. (tests/unit/trials/criteria)
+        Patients are independent: shards evaluated one by one and joined are the whole.
+        (tests/property/test_criteria_by_hand.py)
     """
     require_usable(definition, source, reading)
     sets = {each.name: source.keys_of_set(each) for each in definition.code_sets}

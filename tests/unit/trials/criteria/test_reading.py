@@ -34,8 +34,8 @@ code_sets:
   a1c: 7
 entri: {any_of: [{domain: condition, codes: dm}]}
 rules:
-  - {nam: adults, patient: {age: about 18}}
-  - {name: measured, event: {domain: measurment, codes: a1c, value: 7..high}, window: last year, occurrence: twice}
+  - {names: adults, patient: {age: about 18}}
+  - {name: measured, event: {domain: measurements, codes: a1c, value: 7..high}, window: last year, occurrence: twice}
   - {name: dates, patient: {start: "> 2020-02-30", sex: [{any_of: F, exclude: maybe}]}}
   - 5
 days: 3
@@ -49,7 +49,7 @@ SAID = {
     ("$.code_sets[1].codes", "CRT103"),
     ("$.entri", "CRT102"),
     ("$.entry", "CRT104"),
-    ("$.rules[0].nam", "CRT102"),
+    ("$.rules[0].names", "CRT102"),
     ("$.rules[0].name", "CRT104"),
     ("$.rules[0].group.patients[0].age", "CRT103"),
     ("$.rules[1].group.events[0].event.domain", "CRT102"),
