@@ -252,7 +252,8 @@ class _Arrows(StateMetrics):
 
     def __init__(self, program: Program) -> None:
         super().__init__(program)
-        sources, self.n_moves, self.illegal = program.catalogue.sources, 0, set()
+        self.n_moves = 0
+        self.illegal: set[tuple[str, str]] = set()
         modules = program.modules.modules
         self._allowed = {
             (program.catalogue.state_index(key, a), program.catalogue.state_index(key, b))
@@ -266,12 +267,12 @@ class _Arrows(StateMetrics):
             for target in state.trajsim.events.values()
             if target is not None
         }
-        self._names = sources
+        self._names = [f"{source.module}: {source.state}" for source in program.catalogue.sources]
 
     def add_log(self, log: np.recarray, n: int) -> None:
         left: dict[int, int] = {}
-        rows = log[:n]
-        for kind, file, state in zip(rows.kind.tolist(), rows.file.tolist(), rows.state.tolist(), strict=True):
+        columns = [log[name][:n].tolist() for name in ("kind", "file", "state")]
+        for kind, file, state in zip(*columns, strict=True):
             if kind == Log.CREATE:
                 left.pop(file, None)
             elif kind == Log.EXIT:
