@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # `trajsim --help` loads neither the engine nor JAX
     from trajsim.gmf.model import Binding, ModuleSet
     from trajsim.trajectory_model import TrajectoryModel
 
-FLAGSHIP = Path(trajsim.__file__).parent / "learn" / "checkpoints" / "cardiometabolic"
+FLAGSHIP = Path(trajsim.__file__).parent / "learn" / "released" / "cardiometabolic"
 """The checkpoint that ships, used where nobody names another."""
 
 SYNTHEA = "synthea"
