@@ -7,6 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from trajsim.engine.events import (
     ENCOUNTER_CLASS_NAMES,
     SEVERITY_NAMES,
@@ -18,9 +21,10 @@ from trajsim.engine.events import (
 )
 from trajsim.engine.life import Placeholder, Series
 from trajsim.engine.options import SimulationOptions
-from trajsim.engine.reference import Choice, ConditionTest, StateRun, simulate_patient
+from trajsim.engine.reference import Choice, ConditionTest, ModelQuestion, StateRun, simulate_patient
 from trajsim.engine.reference.frames import Visit
 from trajsim.engine.reference.health_record import Entry, Row
+from trajsim.engine.reference.learned import NEVER
 from trajsim.engine.reference.quantities import age_decimal_years
 from trajsim.gmf.describe import describe_condition, describe_state
 from trajsim.gmf.model import (
@@ -43,10 +47,12 @@ from trajsim.gmf.model import (
 from trajsim.gmf.model import Observation as ObservationState
 from trajsim.population.cohort import Cohort
 from trajsim.streams.keys import ENCOUNTERS
+from trajsim.trajectory_model import TrajectoryModel
 from trajsim.units import iso_from_ms
 
 Outcome = Literal["moved", "waits", "ended", "engine"]
 
+_MODEL = "@model"
 _COERCIONS = {
     Coercion.COMPARISON: "values of different kinds were compared: false",
     Coercion.LOOKUP_ATTRIBUTE: "the lookup table reads an attribute that is absent: default probabilities",
@@ -116,6 +122,8 @@ def trace_patient(
     *,
     only: Sequence[str] | None = None,
     polls: bool = False,
+    model: TrajectoryModel | None = None,
+    death_offset: NDArray[np.float64] | None = None,
 ) -> Iterator[TraceStep]:
     """Lives one life and tells it step by step.
 
@@ -127,6 +135,8 @@ def trace_patient(
         options: Everything else that the life depends on.
         only: Top-level modules to show; None shows all, and what the engine does.
         polls: Whether to show every time that a waiting state is asked again, not only the first.
+        model: A learned model, as in `simulate`; its questions are steps of ``@model``.
+        death_offset: As in `simulate`.
 
     Yields:
         The steps, in the order in which they happened (a rewound stretch lies before the step that held it).
@@ -135,7 +145,9 @@ def trace_patient(
         EngineFault: A module spins within a step.
     """
     observer = _Collector(catalogue, int(cohort.birth_ms[row]), only=None if only is None else set(only), polls=polls)
-    simulate_patient(modules, catalogue, cohort, row, options, observer=observer)
+    simulate_patient(
+        modules, catalogue, cohort, row, options, observer=observer, model=model, death_offset=death_offset
+    )
     yield from observer.steps
 
 
@@ -174,6 +186,21 @@ class _Collector:
         left = run.visit.exited
         reasons = [reason for reason in (_why_it_passed(run), _why_there(choice, tests)) if reason]
         self._add(run, self._wrote(run), "moved", "; ".join(reasons), target=choice.target, left_ms=left)
+
+    def on_question(self, question: ModelQuestion) -> None:
+        """A learned model was asked."""
+        if self._only is not None:
+            return
+        seen = [*question.now, *(f"{name} = {value:g}" for name, value in question.measured.items())]
+        why = ("a step: " if question.is_step else "asked: ") + (", ".join(seen) or "time has passed")
+        waits = ", ".join(question.standing)
+        self.steps.append(
+            TraceStep(
+                time_ms=question.time, age_years=age_decimal_years(self._birth, question.time), module=_MODEL,
+                file=_MODEL, state="", state_type="", what=f"waits for {waits}" if waits else "", wrote=(),
+                outcome="engine", why=why,
+            )
+        )  # fmt: skip
 
     def on_engine(self, *, time: int, rows: Sequence[Row], first_row: int) -> None:
         """The encounter module or the end of the life."""
@@ -267,6 +294,8 @@ def _code_in_words(code: Code) -> str:
 def _why_it_waits(run: StateRun) -> str:
     """Why a state blocks."""
     state = run.visit.state
+    if isinstance(state, Delay) and state.trajsim is not None and run.visit.next == NEVER:
+        return f"until the model says: {' or '.join(state.trajsim.events)}"
     if isinstance(state, Delay | Procedure) and run.visit.next is not None:
         return f"until {iso_from_ms(run.visit.next)}"
     if isinstance(state, Guard):
@@ -287,6 +316,8 @@ def _why_it_waits(run: StateRun) -> str:
 def _why_it_passed(run: StateRun) -> str:
     """What let a waiting state pass."""
     state, exited = run.visit.state, run.visit.exited
+    if run.visit.event is not None and exited is not None:
+        return f"the model let {run.visit.event} come at {iso_from_ms(exited)}"
     if isinstance(state, Delay | Procedure) and run.visit.next is not None and exited is not None:
         return f"its end came at {iso_from_ms(exited)}"
     if isinstance(state, Guard):
@@ -299,6 +330,8 @@ def _why_it_passed(run: StateRun) -> str:
 def _why_there(choice: Choice, tests: Sequence[ConditionTest]) -> str:
     """Why a transition went where it went."""
     transition = choice.transition
+    if choice.event is not None:
+        return f"{choice.event} leads to {choice.target!r}"
     if isinstance(transition, ConditionalTransition):
         return _why_option(transition.options[choice.option].condition, choice, tests)
     if isinstance(transition, ComplexTransition):

@@ -24,14 +24,14 @@ from trajsim.engine.reference.lifecycle.lifecycle import CORE_AFTER, Lifecycle
 from trajsim.engine.reference.lifecycle.mentions import mentions_of
 from trajsim.engine.reference.logic import utf16
 from trajsim.engine.reference.machine import Machine
-from trajsim.engine.reference.observer import Choice, ConditionTest, Observer, StateRun
+from trajsim.engine.reference.observer import Choice, ConditionTest, ModelQuestion, Observer, StateRun
 from trajsim.engine.reference.patient import Patient
 from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle as Profile
 from trajsim.population.cohort import Cohort
 from trajsim.trajectory_model import TrajectoryModel
 
-__all__ = ["Choice", "ConditionTest", "Observer", "StateRun", "simulate_patient"]
+__all__ = ["Choice", "ConditionTest", "ModelQuestion", "Observer", "StateRun", "simulate_patient"]
 
 
 def simulate_patient(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from trajsim.engine.options import TILE
 from trajsim.engine.reference.frames import Visit
+from trajsim.engine.reference.observer import ModelQuestion
 from trajsim.engine.reference.patient import Patient, rounded_sign
 from trajsim.engine.reference.quantities import age_months
 from trajsim.event_sequences import DEATH
@@ -18,7 +19,7 @@ from trajsim.streams.ints import normal_quantile, uniform
 from trajsim.streams.keys import stream_id
 from trajsim.trajectory_model import VISIT, Answers, LearnedValue, Questions, TrajectoryModel
 
-NEVER = 2**62
+NEVER = 2**62  # later than anything
 _DAY_MS = 86_400_000
 _YEAR_MS = 31_557_600_000.0
 _RECENT_MS = 7 * _DAY_MS
@@ -298,9 +299,22 @@ class Learned:
             questions.measured[0, number] = True
             questions.values[0, number] = value
         answers = self._model.answer(questions)
+        self._tell(time, now, values, is_step=is_step)
         if is_step:
             self._memory = np.array(answers.memory[0], dtype=np.float32)
         return _row(answers)
+
+    def _tell(self, time: int, now: set[int], values: dict[int, float], *, is_step: bool) -> None:
+        if self._patient.observer is not None:
+            self._patient.observer.on_question(
+                ModelQuestion(
+                    time=time,
+                    is_step=is_step,
+                    now=[self._events[event] for event in sorted(now)],
+                    measured={self._model.values[number].name: value for number, value in values.items()},
+                    standing=sorted({self._events[each.event] for each in self._standing}),
+                )
+            )
 
     def _uniform(self) -> float:
         n = self._drawn

@@ -1,6 +1,6 @@
 """What one who watches the reference interpreter is told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,6 +68,25 @@ class StateRun:
     lock: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelQuestion:
+    """A question to a learned model.
+
+    Attributes:
+        time: Instant of the question.
+        is_step: Whether it is a step of the patient's history.
+        now: Events that come at this instant, the visit among them.
+        measured: What is measured at this instant.
+        standing: Events that the patient's Delays wait for.
+    """
+
+    time: int
+    is_step: bool
+    now: Sequence[str]
+    measured: Mapping[str, float]
+    standing: Sequence[str]
+
+
 class Observer(Protocol):
     """Is told of everything that happens in a life. Polls of a Delay that cannot pass yet are left out."""
 
@@ -82,6 +101,9 @@ class Observer(Protocol):
 
     def on_transition(self, run: StateRun, choice: Choice, tests: Sequence[ConditionTest]) -> None:
         """The next state was chosen at `run.time`; `tests` are the conditions looked at on the way."""
+
+    def on_question(self, question: ModelQuestion) -> None:
+        """A learned model was asked."""
 
     def on_engine(self, *, time: int, rows: Sequence[Row], first_row: int) -> None:
         """The encounter module, the end of a life or background mortality wrote rows."""

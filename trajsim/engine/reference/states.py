@@ -9,6 +9,7 @@ from trajsim.engine.reference.clinical import Clinical
 from trajsim.engine.reference.encounters import Encounters
 from trajsim.engine.reference.frames import Frame, Visit
 from trajsim.engine.reference.health_record import PROCEDURE_DEFAULT_MS, ObservedValue
+from trajsim.engine.reference.learned import NEVER
 from trajsim.engine.reference.logic import Logic
 from trajsim.engine.reference.patient import Patient, StoredValue, SymptomValue
 from trajsim.engine.reference.prepared import expression_of
@@ -52,7 +53,6 @@ from trajsim.gmf.model import (
     VitalSign,
 )
 
-NEVER = 2**62  # the end of a Delay that waits for an event
 _IMAGING_MS = 30 * 60_000
 
 Runner = Callable[[Any, Visit, Frame, int], bool]
