@@ -58,7 +58,7 @@ def fit(
     ] = 15.0,
     pretrain: Annotated[
         int, typer.Option("--pretrain", metavar="N", help="Simulated public patients to begin with; 0: none.")
-    ] = 20_000,
+    ] = 0,
     about: Annotated[
         str | None,
         typer.Option("--about", metavar="TEXT", help="What the data are, for the cards.", show_default=False),

@@ -25,7 +25,7 @@ class LearnedTrajectories:
 
     Guarantees:
         The answer for a row depends on that row alone, as long as all calls have the same number of rows: the engine
-        always asks with one fixed tile. (tests/unit/learn/test_answers.py)
+        always asks with one fixed tile. (tests/unit/learn/test_stepping.py)
     """
 
     def __init__(self, model: TrainedModel) -> None:

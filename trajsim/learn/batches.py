@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajsim.event_sequences import EventSequences, Legality
+from trajsim.event_sequences import EventSequences, Legality, Vocabulary
 from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi, still_features
 
 BUCKETS = (4, 8, 16, 48)
@@ -78,84 +78,131 @@ def chunks(bucket: Bucket, positions: NDArray[np.int64], size: int) -> Iterator[
         yield {name: rows[chosen] for name, rows in bucket.rows.items()}, padding
 
 
-def _rows(sequences: EventSequences, counts: NDArray[np.int64], length: int, legality: Legality) -> Rows:
-    vocabulary = sequences.vocabulary
-    n, k, v = len(sequences), len(vocabulary.events), len(vocabulary.labs)
-    at = sequences.offsets[:-1, None] + np.arange(length)
-    there = np.arange(length) < counts[:, None]
-    at = np.where(there, at, 0)
+@dataclass(frozen=True, eq=False)
+class _Padded:
+    """Days of patients in a bucket: [n, T] and [n, T, ...], scaled values, nothing where there is no day."""
 
-    def days(column: NDArray[np.generic], fill: float) -> NDArray[np.float64]:
+    there: NDArray[np.bool_]
+    day: NDArray[np.float64]
+    events: NDArray[np.bool_]
+    forbidden: NDArray[np.bool_]
+    visit: NDArray[np.float64]
+    scaled: NDArray[np.float64]
+
+
+def _padded(sequences: EventSequences, counts: NDArray[np.int64], length: int) -> _Padded:
+    there = np.arange(length) < counts[:, None]
+    at = np.where(there, sequences.offsets[:-1, None] + np.arange(length), 0)
+
+    def days(column: NDArray[Any], fill: float) -> NDArray[np.float64]:
         if not len(column):
-            return np.full((n, length, *column.shape[1:]), fill)
+            return np.full((len(sequences), length, *column.shape[1:]), fill)
         taken: NDArray[np.float64] = column[at].astype(np.float64)
         taken[~there] = fill
         return taken
 
-    day = days(sequences.day, 0.0)
-    events = days(sequences.events, 0.0).astype(bool)
-    forbidden = days(sequences.forbidden, 0.0).astype(bool)
-    visit = days(sequences.is_visit, 0.0)
-    published = days(sequences.values, np.nan)
-    scaled = (
-        np.stack([lab.scaled(published[..., i]) for i, lab in enumerate(vocabulary.labs)], axis=-1) if v else published
+    return _Padded(
+        there=there,
+        day=days(sequences.day, 0.0),
+        events=days(sequences.events, 0.0).astype(bool),
+        forbidden=days(sequences.forbidden, 0.0).astype(bool),
+        visit=days(sequences.is_visit, 0.0),
+        scaled=_scaled(sequences.vocabulary, days(sequences.values, np.nan)),
     )
-    measured = ~np.isnan(scaled)
 
-    end = np.where(counts == sequences.n_days, sequences.follow_up_days, day.max(axis=1, initial=0.0))
-    times = np.concatenate([np.zeros((n, 1)), np.where(there, day, end[:, None])], axis=1) / DAYS_PER_YEAR
+
+def _scaled(vocabulary: Vocabulary, published: NDArray[np.float64]) -> NDArray[np.float64]:
+    columns = [lab.scaled(published[..., number]) for number, lab in enumerate(vocabulary.labs)]
+    return np.stack(columns, axis=-1) if columns else published
+
+
+def _rows(sequences: EventSequences, counts: NDArray[np.int64], length: int, legality: Legality) -> Rows:
+    """All arrays of a bucket."""
+    n, k = len(sequences), len(sequences.vocabulary.events)
+    padded = _padded(sequences, counts, length)
+    end = np.where(counts == sequences.n_days, sequences.follow_up_days, padded.day.max(axis=1, initial=0.0))
+    days = np.concatenate([np.zeros((n, 1)), np.where(padded.there, padded.day, end[:, None])], axis=1)
+    times = days / DAYS_PER_YEAR
+    state = np.concatenate([np.ones((n, 1), bool), padded.there], axis=1)
     gap = np.diff(np.concatenate([times, end[:, None] / DAYS_PER_YEAR], axis=1), axis=1)
-    state = np.concatenate([np.ones((n, 1), bool), there], axis=1)
 
-    held = np.concatenate([sequences.prevalent[:, None], events], axis=1)
-    held = np.maximum.accumulate(held, axis=1)
+    held = np.maximum.accumulate(np.concatenate([sequences.prevalent[:, None], padded.events], axis=1), axis=1)
     legal = legality.legal(held)
-    ends = _next(events & ~forbidden) & legal
-    still_legal = legal & ~held[..., -1:] if vocabulary.has_death else legal
+    ends = _next(padded.events & ~padded.forbidden) & legal
+    if sequences.vocabulary.has_death:
+        legal = legal & ~held[..., -1:]
+    rows = {
+        **_entry_rows(sequences),
+        **_feature_rows(sequences, padded, times=times, gap=gap, held=held[..., : k - 1]),
+        **_mark_rows(padded),
+        "state": state, "gap": gap * state, "legal": legal & state[..., None],
+        "mark_events": ends, "mark_any": ends.any(axis=-1),
+    }  # fmt: skip
+    return {name: np.ascontiguousarray(column, dtype=np.float32) for name, column in rows.items()}
 
-    entry = (
-        np.stack([lab.scaled(sequences.entry_values[:, i]) for i, lab in enumerate(vocabulary.labs)], axis=-1)
-        if v
-        else sequences.entry_values
-    )
-    entry_has = ~np.isnan(entry)
-    entry_age = sequences.entry_age_days / DAYS_PER_YEAR
-    value_age = np.where(entry_has, entry_age[:, None] - np.maximum(sequences.entry_value_days, 0) / DAYS_PER_YEAR, 0.0)
-    all_measured = np.concatenate([entry_has[:, None], measured], axis=1)
-    all_values = np.concatenate([entry[:, None], scaled], axis=1)
-    age = entry_age[:, None] + times
-    ages = np.concatenate([value_age[:, None], np.broadcast_to(age[:, 1:, None], measured.shape)], axis=1)
-    last, has, last_age = _carried(all_values, all_measured, ages)
 
+def _entry_rows(sequences: EventSequences) -> dict[str, NDArray[Any]]:
+    """What the entry chain is taught."""
+    entry = _scaled(sequences.vocabulary, sequences.entry_values)
     bmi, has_bmi = scaled_bmi(np, sequences.bmi)
-    wide = np.broadcast_to
-    zero = np.zeros((n, 1, v))
+    return {
+        "sex": sequences.is_male, "bmi": bmi, "has_bmi": has_bmi, "entry_age": sequences.entry_age_days / DAYS_PER_YEAR,
+        "entry_prevalent": sequences.prevalent[:, :-1], "entry_has": ~np.isnan(entry),
+        "entry_value": np.nan_to_num(entry),
+        "entry_value_years": np.maximum(sequences.entry_value_days, 0) / DAYS_PER_YEAR,
+    }  # fmt: skip
+
+
+def _feature_rows(
+    sequences: EventSequences, padded: _Padded, *, times: NDArray[np.float64], gap: NDArray[np.float64],
+    held: NDArray[np.bool_],
+) -> dict[str, NDArray[Any]]:  # fmt: skip
+    """What the model sees at every state."""
+    n, states = times.shape
+    age = sequences.entry_age_days[:, None] / DAYS_PER_YEAR + times
+    entry = _scaled(sequences.vocabulary, sequences.entry_values)
+    measured = ~np.isnan(padded.scaled)
+    entry_has = ~np.isnan(entry)
+    stale = np.maximum(sequences.entry_value_days, 0) / DAYS_PER_YEAR
+    read = np.where(entry_has, age[:, :1] - stale, 0.0)
+    last, has, last_age = _carried(
+        np.concatenate([entry[:, None], padded.scaled], axis=1),
+        np.concatenate([entry_has[:, None], measured], axis=1),
+        np.concatenate([read[:, None], np.broadcast_to(age[:, 1:, None], measured.shape)], axis=1),
+    )
+    bmi, has_bmi = scaled_bmi(np, sequences.bmi)
+    nothing = np.zeros((n, 1, measured.shape[-1]))
+
+    def of_patient(column: NDArray[Any]) -> NDArray[np.float64]:
+        return np.broadcast_to(column[:, None] * 1.0, (n, states))
+
     still = still_features(
         np,
-        is_male=wide(sequences.is_male[:, None] * 1.0, state.shape),
-        bmi=wide(bmi[:, None], state.shape),
-        has_bmi=wide(has_bmi[:, None] * 1.0, state.shape),
+        is_male=of_patient(sequences.is_male),
+        bmi=of_patient(bmi),
+        has_bmi=of_patient(has_bmi),
         gap_years=np.concatenate([np.zeros((n, 1)), gap[:, :-1]], axis=1),
-        is_entry=wide(np.arange(length + 1) == 0, state.shape) * 1.0,
-        is_visit=np.concatenate([np.zeros((n, 1)), visit], axis=1),
-        held=held[..., : k - 1] * 1.0,
-        now=np.concatenate([np.zeros((n, 1, k)), events], axis=1)[..., : k - 1],
-        measured=np.concatenate([zero, measured], axis=1),
-        value=np.concatenate([zero, np.nan_to_num(scaled)], axis=1),
+        is_entry=np.broadcast_to(np.arange(states) == 0, (n, states)) * 1.0,
+        is_visit=np.concatenate([np.zeros((n, 1)), padded.visit], axis=1),
+        held=held * 1.0,
+        now=np.concatenate([np.zeros((n, 1, held.shape[-1])), padded.events[..., : held.shape[-1]]], axis=1),
+        measured=np.concatenate([nothing, measured], axis=1),
+        value=np.concatenate([nothing, np.nan_to_num(padded.scaled)], axis=1),
         last=last,
         has=has * 1.0,
     )
-    next_measured = _next(measured)
-    rows = {
-        "sex": sequences.is_male, "bmi": bmi, "has_bmi": has_bmi, "entry_age": entry_age,
-        "entry_prevalent": sequences.prevalent[:, : k - 1], "entry_has": entry_has, "entry_value": np.nan_to_num(entry),
-        "entry_value_years": np.maximum(sequences.entry_value_days, 0) / DAYS_PER_YEAR,
-        "still": still, "age": age, "value_age": last_age, "has": has, "state": state, "gap": gap * state,
-        "legal": still_legal & state[..., None], "mark_events": ends, "mark_any": ends.any(axis=-1),
-        "mark_visit": _next(visit > 0), "mark_panel": next_measured @ (1 << np.arange(v)),
-        "measured": next_measured, "value": _next(np.nan_to_num(scaled)),
-    }  # fmt: skip
-    return {name: np.ascontiguousarray(column, dtype=np.float32) for name, column in rows.items()}
+    return {"still": still, "age": age, "value_age": last_age, "has": has}
+
+
+def _mark_rows(padded: _Padded) -> dict[str, NDArray[Any]]:
+    """What ends the gap after every state, besides events."""
+    measured = _next(~np.isnan(padded.scaled))
+    return {
+        "mark_visit": _next(padded.visit > 0),
+        "mark_panel": measured @ (1 << np.arange(measured.shape[-1])),
+        "measured": measured,
+        "value": _next(np.nan_to_num(padded.scaled)),
+    }
 
 
 def _next(days: NDArray[Any]) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from trajsim.learn.calibration import calibrate, release_counts, release_demogra
 from trajsim.learn.cards import Provenance, cards_of, make_model_card, make_privacy_card
 from trajsim.learn.checkpoint_files import FILES, Tree, host_tree, require_checkpoint_folder, write_durably
 from trajsim.learn.checkpoints import read_checkpoint, write_checkpoint
-from trajsim.learn.loss import Loss
+from trajsim.learn.loss import PRIVATE_WEIGHTS, WEIGHTS, Loss
 from trajsim.learn.models.network import initial_parameters
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.private import (
@@ -41,6 +41,8 @@ from trajsim.learn.training import Rows, TrainingProgress, TrainingSettings, tra
 # Light: a longer pre-training makes the model so sure of the rules that private steps cannot undo it (docs/concepts).
 PRETRAINING = TrainingSettings(n_epochs=6, batch_size=512, learning_rate=0.006, patience=6)
 TRAINING = TrainingSettings(n_epochs=40, batch_size=256, learning_rate=0.008, patience=6)
+WIDTH = 32
+PRIVATE_WIDTH = 12
 _FIRST_KEY = b"trajsim0"  # of the first weights: public, the same for everybody
 
 Stage = Literal["pre-training", "training", "calibration"]
@@ -75,6 +77,16 @@ class FitSettings:
     insecure_seed: int | None = None
     training: TrainingSettings = field(default_factory=lambda: TRAINING)
     pretraining: TrainingSettings = field(default_factory=lambda: PRETRAINING)
+
+    @property
+    def width(self) -> int:
+        """Numbers that the core carries: fewer under privacy, where every weight costs noise."""
+        return WIDTH if self.epsilon is None else PRIVATE_WIDTH
+
+    @property
+    def weights(self) -> Mapping[str, float]:
+        """Weights of the parts of the loss."""
+        return WEIGHTS if self.epsilon is None else PRIVATE_WEIGHTS
 
     def __post_init__(self) -> None:
         """Checks what belongs together.
@@ -191,13 +203,13 @@ def fit(
     """
     require_fit(settings, inputs, out)
     people = inputs.sequences.of_split("train")
-    spec = ModelSpecification(vocabulary=inputs.sequences.vocabulary, kind=settings.kind)
+    spec = ModelSpecification(vocabulary=inputs.sequences.vocabulary, kind=settings.kind, width=settings.width)
     legality = inputs.legality or Legality.first_occurrences(spec.n_events)
     first = _begin(spec, legality, inputs, settings, watch)
     resume = ResumeFolder.beside(out, run=_run_of(inputs, settings, first))
     keys = SecretKeys.of_run(resume, insecure_seed=settings.insecure_seed) if plan is not None else None
     buckets: list[Rows] = [bucket.rows for bucket in pad(people, legality)]
-    loss = Loss(spec)
+    loss = Loss(spec, settings.weights)
     if plan is not None and keys is not None:
         parameters = train_privately(
             loss, first, buckets, plan=plan, keys=keys, resume=resume, progress=_watcher(watch, "training")
@@ -247,7 +259,8 @@ def _begin(
                 msg = f"{kept}: pre-trained parameters are damaged: {error}"
                 raise DataFileError(msg, hint="remove the file") from error
     buckets: list[Rows] = [bucket.rows for bucket in pad(inputs.public, legality)]
-    result = train(Loss(spec), first, buckets, settings=settings.pretraining, progress=_watcher(watch, "pre-training"))
+    loss, told = Loss(spec, settings.weights), _watcher(watch, "pre-training")
+    result = train(loss, first, buckets, settings=settings.pretraining, progress=told)
     if kept is not None:
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_durably(kept, serialization.to_bytes(host_tree(result.parameters)))
