@@ -14,14 +14,10 @@ VERBS: Mapping[str, str] = {
     "lint-data": "checks of anyone's data",
 }
 
-_OPTIONS: Mapping[str, str] = {
-    "--bind": "overlays that bind states to a model",
-    "--model": "learned timing",
-    "--strict-semantics": "GMF without Synthea's quirks",
-}
+_OPTIONS: Mapping[str, str] = {"--strict-semantics": "GMF without Synthea's quirks"}
 
 OPTIONS: Mapping[str, Mapping[str, str]] = {
-    "generate": {"--strict-semantics": _OPTIONS["--strict-semantics"]},
+    "generate": _OPTIONS,
     "trace": _OPTIONS,
     "parity": {},
     "export": {},

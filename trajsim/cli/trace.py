@@ -37,7 +37,9 @@ def trace(
     lifecycle: life.LifecycleOption = "default",
     mortality: life.Mortality = None,
     mortality_offset: life.MortalityOffset = None,
+    model: life.Model = None,
     no_model: life.NoModel = False,
+    bind: life.Bind = None,
     n_patients: Annotated[int | None, typer.Option("-n", "--patients", hidden=True)] = None,
     out: Annotated[Path | None, typer.Option("--out", hidden=True)] = None,
     formats: Annotated[str | None, typer.Option("--format", hidden=True)] = None,
@@ -58,7 +60,7 @@ def trace(
 
     Example: trajsim trace --patient 3 --seed 7 --only hypertension
     """
-    del no_model, out, formats, bundle, bundle_size, compress, years, us_core, claims, threads, shard_size
+    del out, formats, bundle, bundle_size, compress, years, us_core, claims, threads, shard_size
     del state_metrics, quiet
     if patient < 0 or (n_patients is not None and patient >= n_patients):
         msg = f"--patient must lie in 0 ... {'' if n_patients is None else n_patients - 1}, got {patient}"
@@ -78,6 +80,9 @@ def trace(
         lifecycle=lifecycle,
         mortality=mortality,
         mortality_offset=mortality_offset,
+        model=model,
+        no_model=no_model,
+        bind=bind,
     )
     header, steps = trace_steps(options, patient, only=only, polls=polls)
     show(header)
@@ -98,15 +103,25 @@ def trace_steps(
     from trajsim.population.build import build_cohort
     from trajsim.population.cohort import NEVER_MS
 
-    modules = options.load_modules()
+    modules, learned = options.bind(options.load_modules())
     for name in only or []:
         if name not in {module.key for module in modules.top_level()}:
             near = near_names(name, (module.key for module in modules.top_level()))
             msg = f"--only {name!r}: no such top-level module"
             raise ConfigError(msg, hint=f"near names: {', '.join(near)}" if near else None)
-    cohort = build_cohort(options.population(), first_patient=patient, n_patients=1, seed=options.seed)
+    cohort = build_cohort(options.population(learned), first_patient=patient, n_patients=1, seed=options.seed)
     catalogue = Catalogue(modules, extra_strings=cohort.texts())
-    steps = trace_patient(modules, catalogue, cohort, 0, options.simulation(), only=only, polls=polls)
+    steps = trace_patient(
+        modules,
+        catalogue,
+        cohort,
+        0,
+        options.simulation(),
+        only=only,
+        polls=polls,
+        model=None if learned is None else learned.model,
+        death_offset=None if learned is None else learned.death_offset,
+    )
     traits = ", ".join(
         str(cohort.attributes[name].at(0))
         for name in ("gender", "race", "ethnicity", "state")

@@ -126,10 +126,27 @@ def test_a_model_that_times_death_replaces_the_background(
     assert {death["cause_code"] for death in late} == {"9855000"}
 
 
-def test_a_model_with_nothing_to_time_is_refused(
-    modules: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_trace_tells_the_life_of_the_model(
+    bound: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert generate(modules, tmp_path / "out", "--model", str(checkpoint)) == 2
+    life = ["--seed", "7", "--modules-dir", str(bound), "--model", str(checkpoint)]
+    assert generate(bound, tmp_path / "out", "--model", str(checkpoint), formats="csv") == 0
+    capsys.readouterr()
+    assert main(["trace", "--patient", "3", *life]) == 0
+    told = capsys.readouterr().out
+    patient = (tmp_path / "out/csv/patients.csv").read_text().splitlines()[4].split(",")[0]
+    rows = [row for row in (tmp_path / "out/csv/conditions.csv").read_text().splitlines() if patient in row]
+    assert len(rows) > 0
+    assert told.count("wrote condition: ") == len(rows)
+    assert "@model: waits for sprain" in told
+
+
+@pytest.mark.parametrize("verb", [["generate", "-n", "1"], ["trace", "--patient", "0"]])
+def test_a_model_with_nothing_to_time_is_refused(
+    verb: list[str], modules: Path, checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--out", str(tmp_path / "out")]
+    assert main([*verb, "--modules-dir", str(modules), "--model", str(checkpoint), *place]) == 2
     said = capsys.readouterr().err
     assert "none of the events of this model is bound in these modules: sprain, visit" in said
     assert "docs/guides/binding-a-model.md" in said
