@@ -26,7 +26,7 @@ HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
 WEIGHTS = {"events": 2.0, "same_day": 1.0, "visits": 0.5, "panels": 0.7, "values": 0.7, "entry": 0.7}
 """Weights of the parts in training."""
 
-PRIVATE_WEIGHTS = {"events": 8.0, "same_day": 1.0, "visits": 1.0, "panels": 1.0, "values": 1.4, "entry": 1.4}
+PRIVATE_WEIGHTS = {"events": 4.0, "same_day": 1.0, "visits": 0.5, "panels": 0.7, "values": 0.7, "entry": 0.7}
 """The same under privacy: all parts share one clip norm, and what weighs more is heard through the noise."""
 
 
