@@ -119,7 +119,10 @@ def _answer(
     begins = since[:, None] + jnp.asarray(PIECE_DAYS) / DAYS_PER_YEAR
     offset = jnp.sum(begins[..., None] >= jnp.asarray(OFFSET_DAYS) / DAYS_PER_YEAR, axis=-1) - 1
     logs = stepper.log_hazards(params, kept, person, age=age, offset=offset)
-    together = jnp.concatenate([moment.same_day, moment.visit[:, None]], axis=-1)
+    # First events are all that the model was taught: what a patient has had does not come again from it.
+    logs = logs.at[:, :k].set(jnp.where(kept.held[:, :, None] > 0, -jnp.inf, logs[:, :k]))
+    same_day = jnp.where(jnp.maximum(memory.held, events) > 0, 0.0, moment.same_day)
+    together = jnp.concatenate([same_day, moment.visit[:, None]], axis=-1)
     return (
         jnp.where(is_step[:, None], stepper.pack(new), packed), logs, together, moment.panel, moment.weight,
         moment.mean, moment.scale,

@@ -167,3 +167,16 @@ def test_answers_are_distributions(model: TrainedModel) -> None:
     assert (answer.value_scale > 0).all()
     assert ((answer.co_probability >= 0) & (answer.co_probability <= 1)).all()
     assert answer.co_probability[0, 0] == 0.0  # an event does not come twice on one day
+
+
+def test_what_a_patient_has_had_does_not_come_again(model: TrainedModel) -> None:
+    asked = LearnedTrajectories(model)
+    now = np.zeros((TILE, 4), dtype=bool)
+    now[:, 1] = True
+    first = asked.answer(_questions(asked))
+    answer = asked.answer(_questions(asked, memory=first.memory, now=now))
+    assert np.isneginf(answer.log_hazard[:, 1]).all()
+    assert np.isfinite(answer.log_hazard[:, [0, 2, 3]]).all()
+    later = asked.answer(_questions(asked, memory=answer.memory, is_step=np.zeros(TILE, dtype=bool)))
+    assert np.isneginf(later.log_hazard[:, 1]).all()
+    assert (later.co_probability[:, 1] == 0.0).all()
