@@ -1,7 +1,7 @@
 """Reads documents that people write (YAML or JSON) and collects every fault with its file and path before it raises.
 
-A trial spec holds a hundred fields, a mapping of codes as many. Somebody who mistyped three of them wants to hear of all
-three at once, each with the place where it stands, so nothing here stops at the first fault: `Fields` hands out
+A trial spec holds a hundred fields, a mapping of codes as many. Somebody who mistyped three of them wants to hear of
+all three at once, each with the place where it stands, so nothing here stops at the first fault: `Fields` hands out
 values, notes what is wrong and gives a default in its place, and `Faults.require_none` raises at the end.
 """
 
