@@ -61,3 +61,5 @@ def segments(most_years: int) -> Segments:
 
 
 TRAINING = segments(MOST_REFRESHES)
+LIFELONG = segments(110)
+"""For lives that are longer than any observation: between two steps a person may grow old."""

@@ -20,7 +20,7 @@ from trajsim.learn.features import BMI_CENTRE, BMI_SPREAD, DAYS_PER_YEAR, scaled
 from trajsim.learn.models.entry import YEARS_SPREAD, entry_items
 from trajsim.learn.models.network import Parameters, applied
 from trajsim.learn.models.specification import ModelSpecification
-from trajsim.learn.pieces import TRAINING
+from trajsim.learn.pieces import LIFELONG, MOST_REFRESHES, REFRESH_DAYS, TRAINING
 from trajsim.learn.stepping import Memory, Person, Stepper
 from trajsim.learn.trained import AGE_BAND_YEARS, FOLLOW_UP_AGE_YEARS, Demographics, TrainedModel
 
@@ -88,21 +88,23 @@ def _legal(held: jax.Array, needs: jax.Array, excludes: jax.Array) -> jax.Array:
     return ~(lacking | barred)
 
 
-@partial(jax.jit, static_argnums=0)
+@partial(jax.jit, static_argnums=0, static_argnames="lifelong")
 def _take_step(
-    spec: ModelSpecification, params: Parameters, mask: tuple[jax.Array, jax.Array], walk: Walk, step: jax.Array
-) -> tuple[Walk, Day]:
+    spec: ModelSpecification, params: Parameters, mask: tuple[jax.Array, jax.Array], walk: Walk, step: jax.Array, *,
+    lifelong: bool,
+) -> tuple[Walk, Day]:  # fmt: skip
     """One step of everybody."""
+    pieces = LIFELONG if lifelong else TRAINING
     stepper, k, v = Stepper(spec), spec.n_events, spec.n_labs
     u = _uniforms(walk.key, 4 + k + 2 * v, step)
     legal = _legal(walk.memory.held, *mask)
-    hazard = jnp.exp(stepper.segment_log_hazards(params, walk.memory, walk.person))  # [n, S, K + 1]
+    hazard = jnp.exp(stepper.segment_log_hazards(params, walk.memory, walk.person, pieces))  # [n, S, K + 1]
     primary = jnp.where(legal[:, None, :], hazard[..., :k], 0.0)
     pairs = applied(spec, params, lambda network: network.heads.same_day_probability())
     together = jnp.where(legal[:, None, :], primary + primary @ pairs, 0.0)
     total = primary.sum(axis=-1) + hazard[..., k]
 
-    width = jnp.where(jnp.isinf(TRAINING.stop), 1e6, TRAINING.stop) - TRAINING.start
+    width = jnp.where(jnp.isinf(pieces.stop), 1e6, pieces.stop) - pieces.start
     reached = jnp.cumsum(total * width, axis=-1)
     wanted = -jnp.log(u[:, 0])
     segment = jnp.minimum(jnp.sum(reached < wanted[:, None], axis=-1), width.shape[0] - 1)
@@ -112,11 +114,11 @@ def _take_step(
         return jnp.take_along_axis(table, segment.reshape(-1, *([1] * (table.ndim - 1))), axis=1)[:, 0]
 
     before = at(reached - total * width)
-    gap = jnp.asarray(TRAINING.start)[segment] + (wanted - before) / jnp.maximum(at(total), 1e-12)
+    gap = jnp.asarray(pieces.start)[segment] + (wanted - before) / jnp.maximum(at(total), 1e-12)
     day = walk.day + jnp.maximum(jnp.ceil(jnp.minimum(gap, 1e4) * DAYS_PER_YEAR), 1.0)
     happens = (walk.alive > 0) & (day <= walk.end)
     gap = (jnp.minimum(day, walk.end) - walk.day) / DAYS_PER_YEAR
-    exposure = TRAINING.exposure(jnp, gap) * walk.alive[:, None]
+    exposure = pieces.exposure(jnp, gap) * walk.alive[:, None]
     expected = walk.expected + jnp.einsum("nsk,ns->nk", together, exposure)
 
     rates = jnp.concatenate([at(primary), at(hazard)[:, k:]], axis=-1)
@@ -253,8 +255,9 @@ def _walk_all(
     days: list[tuple[NDArray[np.int64], dict[str, NDArray[np.generic]]]], expected: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Steps until nobody is left; writes what happens into `days`, and the integrals into `expected`."""
+    lifelong = bool(np.asarray(walk.end).max(initial=0.0) > MOST_REFRESHES * REFRESH_DAYS)
     for step in range(MOST_STEPS):
-        walk, day = _take_step(model.spec, model.params, mask, walk, jnp.uint32(step))
+        walk, day = _take_step(model.spec, model.params, mask, walk, jnp.uint32(step), lifelong=lifelong)
         written = np.asarray(day.is_written)[: len(rows)]
         if written.any():
             columns = {name: np.asarray(getattr(day, name))[: len(rows)][written] for name in Day._fields[1:]}

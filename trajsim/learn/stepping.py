@@ -15,7 +15,7 @@ from trajsim.learn.features import DAYS_PER_YEAR, clock_features, mark_features,
 from trajsim.learn.loss import MOST_LOG_HAZARD
 from trajsim.learn.models.network import Network, Parameters, applied
 from trajsim.learn.models.specification import ModelSpecification
-from trajsim.learn.pieces import REFRESH_DAYS, TRAINING
+from trajsim.learn.pieces import REFRESH_DAYS, TRAINING, Segments
 
 
 class Memory(NamedTuple):
@@ -183,17 +183,19 @@ class Stepper:
         hazards = applied(self.spec, params, read)
         return jnp.minimum(hazards, MOST_LOG_HAZARD)
 
-    def segment_log_hazards(self, params: Parameters, memory: Memory, person: Person) -> jax.Array:
-        """[n, S, K + 1] The same for all stretches of `trajsim.learn.pieces.TRAINING` after the last step."""
+    def segment_log_hazards(
+        self, params: Parameters, memory: Memory, person: Person, pieces: Segments = TRAINING
+    ) -> jax.Array:
+        """[n, S, K + 1] The same for all stretches after the last step."""
         now = self._clock(memory, person, memory.step_age)
-        years = jnp.asarray(TRAINING.refresh, jnp.float32) * (REFRESH_DAYS / DAYS_PER_YEAR)
+        years = jnp.asarray(pieces.refresh, jnp.float32) * (REFRESH_DAYS / DAYS_PER_YEAR)
         moved = jax.vmap(lambda later: self._clock(memory, person, memory.step_age + later) - now, out_axes=1)(years)
         features = jnp.concatenate([now, memory.still], axis=-1)
 
         def read(network: Network) -> jax.Array:
             heads = network.heads
             logs = heads.log_hazards(features, memory.reading)[:, None, :]
-            return logs + moved @ heads.clock_weights() + heads.offset[jnp.asarray(TRAINING.offset)]
+            return logs + moved @ heads.clock_weights() + heads.offset[jnp.asarray(pieces.offset)]
 
         hazards = applied(self.spec, params, read)
         return jnp.minimum(hazards, MOST_LOG_HAZARD)
