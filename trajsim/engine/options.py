@@ -7,7 +7,7 @@ from trajsim.lifecycle.profile import Lifecycle
 from trajsim.units import WEEK_MS
 
 STEP_BUDGET = 10_000
-TILE = 1_024  # rows of every question to a learned model, filled up where fewer patients wait
+TILE = 256  # rows of every question to a learned model, filled up where fewer wait; few enough to stay near the processor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -312,7 +312,7 @@ def test_no_model_makes_a_patient_take_an_arrow_that_the_modules_do_not_have(kin
 @dataclass(frozen=True)
 class Cut:
     threads: int = 1
-    slots: int = 1024
+    slots: int = 256
     chunk_size: int = 64
 
 
@@ -366,7 +366,7 @@ class _Flat(ClosedFormModel):
 
 def test_answers_of_a_wrong_shape_are_refused_before_a_life_begins() -> None:
     program = compile_modules(measuring(10), texts=cohort_of(1).texts(), lifecycle=Lifecycle.NONE)
-    with pytest.raises(ConfigError, match=r"log_hazard has shape \(1024, 3\), expected \(1024, 3, 2\)"):
+    with pytest.raises(ConfigError, match=r"log_hazard has shape \(256, 3\), expected \(256, 3, 2\)"):
         with_model(program, _Flat())
 
 
