@@ -7,7 +7,7 @@ from trajsim.lifecycle.profile import Lifecycle
 from trajsim.units import WEEK_MS
 
 STEP_BUDGET = 10_000
-TILE = 256  # rows of every question to a learned model, filled up where fewer wait; few enough to stay near the processor
+TILE = 256  # rows of every question to a learned model, filled up; few enough for lives to stay near the processor
 
 
 @dataclass(frozen=True, kw_only=True)
