@@ -151,6 +151,24 @@ class Legality:
         barred = held[..., None, :] & self.excludes
         return np.asarray(~(lacking | barred).any(axis=-1))
 
+    def attainable(self, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """[..., K] What of `held` [..., K] can have come about in some order.
+
+        An event that cannot follow another may well stand beside it: it came first. Only what no order allows is left
+        out: events that lack what they need, and the later one of two that exclude each other.
+        """
+        waits, placed = held.copy(), np.zeros_like(held)
+        comes_first = self.excludes.T & ~np.eye(len(self.excludes), dtype=bool)  # row k: what must precede k
+        while waits.any():
+            lacking = (self.needs & ~placed[..., None, :]).any(axis=-1)
+            preceded = (waits[..., None, :] & comes_first).any(axis=-1)
+            ready = waits & ~lacking & ~preceded
+            placed |= ready
+            is_stuck = ~ready.any(axis=-1, keepdims=True)
+            last = waits & (np.cumsum(waits[..., ::-1], axis=-1)[..., ::-1] == 1)
+            waits = waits & ~ready & ~(is_stuck & last)
+        return placed
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class EventSequences:

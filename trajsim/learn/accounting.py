@@ -25,6 +25,7 @@ _LARGEST_SIGMA = 1e4
 _CALIBRATION_EPSILONS = (1.0, 3.0, 8.0)
 _CALIBRATION_MULTIPLIERS = (14.0, 6.0, 4.0)
 _DEMOGRAPHICS_FACTOR = 1.5
+_ENTRY_FACTOR = 2.0 / 3.0  # many counts, some of them small
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,11 @@ def calibration_multiplier(epsilon: float) -> float:
     if position > logs[0][-1]:
         return math.exp(float(logs[1][-1] + slopes[-1] * (position - logs[0][-1])))
     return math.exp(float(np.interp(position, *logs)))
+
+
+def entry_multiplier(epsilon: float) -> float:
+    """Noise multiplier of the counts of conditions at entry where everything together may spend `epsilon`."""
+    return _ENTRY_FACTOR * calibration_multiplier(epsilon)
 
 
 def demographics_multiplier(epsilon: float) -> float:

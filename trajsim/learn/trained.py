@@ -27,6 +27,13 @@ class Demographics:
     sex_age: NDArray[np.float64]
     follow_up: NDArray[np.float64]
 
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """[n] Whether new patients are male, and [n] their ages at entry in years."""
+        counts = np.maximum(self.sex_age, 0.0).ravel()
+        cell = rng.choice(len(counts), size=n, p=counts / counts.sum())
+        bands = self.sex_age.shape[1]
+        return cell >= bands, (cell % bands + rng.random(n)) * AGE_BAND_YEARS
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:

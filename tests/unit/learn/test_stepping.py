@@ -13,7 +13,7 @@ from trajsim.event_sequences import Legality
 from trajsim.learn.answers import LearnedTrajectories
 from trajsim.learn.batches import pad
 from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi
-from trajsim.learn.loss import Loss
+from trajsim.learn.loss import MOST_EVENTS, MOST_EXPECTED, Loss
 from trajsim.learn.models.network import Network, Parameters, applied, initial_parameters
 from trajsim.learn.models.specification import KINDS, ModelSpecification
 from trajsim.learn.pieces import TRAINING
@@ -180,3 +180,24 @@ def test_what_a_patient_has_had_does_not_come_again(model: TrainedModel) -> None
     later = asked.answer(_questions(asked, memory=answer.memory, is_step=np.zeros(TILE, dtype=bool)))
     assert np.isneginf(later.log_hazard[:, 1]).all()
     assert (later.co_probability[:, 1] == 0.0).all()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_bounded_counts_stop_by_the_past_alone(seed: int) -> None:
+    spec = ModelSpecification(vocabulary=VOCABULARY, width=6)
+    params, loss = _shaken(spec), Loss(spec)
+    n_cut = 0
+    for bucket in pad(cohort(60, seed=seed)):
+        for row in range(len(bucket)):
+            one = {name: jnp.asarray(values[row]) for name, values in bucket.rows.items()}
+            full, bounded = loss.counts(params, one), loss.bounded_counts(params, one)
+            last = np.flatnonzero(np.asarray(one["state"]))[-1]
+            # Whatever the last day brought, counting had stopped before it or had not.
+            changed = dict(one, mark_events=one["mark_events"].at[last].set(0.0))
+            again = loss.bounded_counts(params, changed)
+            np.testing.assert_allclose(again["events_expected"], bounded["events_expected"], rtol=1e-6)
+            assert (np.asarray(bounded["events_expected"]) <= np.asarray(full["events_expected"]) + 1e-6).all()
+            n_cut += not np.allclose(bounded["events_expected"], full["events_expected"])
+            if float(full["events_expected"].sum()) < MOST_EXPECTED and float(full["events_seen"].sum()) < MOST_EVENTS:
+                np.testing.assert_allclose(bounded["events_seen"], full["events_seen"])
+    assert n_cut > 0
