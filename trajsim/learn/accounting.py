@@ -24,8 +24,6 @@ _LARGEST_SIGMA = 1e4
 # Noise multiplier of each calibration release by epsilon: what a budget affords without hurting training.
 _CALIBRATION_EPSILONS = (1.0, 3.0, 8.0)
 _CALIBRATION_MULTIPLIERS = (14.0, 6.0, 4.0)
-_DEMOGRAPHICS_FACTOR = 1.5
-_ENTRY_FACTOR = 2.0 / 3.0  # many counts, some of them small
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +60,7 @@ class Release:
 
 
 def calibration_multiplier(epsilon: float) -> float:
-    """Noise multiplier of one calibration release where everything together may spend `epsilon`.
+    """Noise multiplier that a release beside training can bear where everything together may spend `epsilon`.
 
     Between the measured settings it follows a straight line of logarithms, outside of them the nearest one.
     """
@@ -74,16 +72,6 @@ def calibration_multiplier(epsilon: float) -> float:
     if position > logs[0][-1]:
         return math.exp(float(logs[1][-1] + slopes[-1] * (position - logs[0][-1])))
     return math.exp(float(np.interp(position, *logs)))
-
-
-def entry_multiplier(epsilon: float) -> float:
-    """Noise multiplier of the counts of conditions at entry where everything together may spend `epsilon`."""
-    return _ENTRY_FACTOR * calibration_multiplier(epsilon)
-
-
-def demographics_multiplier(epsilon: float) -> float:
-    """Noise multiplier of one demographic histogram where everything together may spend `epsilon`."""
-    return _DEMOGRAPHICS_FACTOR * calibration_multiplier(epsilon)
 
 
 def privacy_event(

@@ -16,7 +16,7 @@ from jax_privacy.clipping import clipped_fun
 from numpy.typing import NDArray
 
 from trajsim.event_sequences import EventSequences
-from trajsim.learn.accounting import Release, calibration_multiplier, demographics_multiplier, entry_multiplier
+from trajsim.learn.accounting import Release, calibration_multiplier
 from trajsim.learn.checkpoint_files import Tree
 from trajsim.learn.entry_moments import EntryMoments, entry_vectors, moments_of
 from trajsim.learn.private import PrivacyPlan, SecretKeys, wrapped_key
@@ -30,6 +30,9 @@ ENTRY_NORM = 3.5
 """Largest norm of what one patient adds to the counts of conditions at entry."""
 
 ENTRY = "calibration: entry"
+_FACTORS = {"events": 7 / 6, "visits": 2.0, "entry": 5 / 6, "demographics": 1.5}
+"""Noise of each release in units of `calibration_multiplier`: visits are many, conditions at entry many small counts."""
+
 SEX_AND_AGE = "demographics: sex and age"
 FOLLOW_UP = "demographics: age, follow-up and death"
 _ORDER = (*(f"calibration: {name}" for name in CLIP_NORMS), ENTRY, SEX_AND_AGE, FOLLOW_UP)
@@ -65,19 +68,17 @@ def releases_of(epsilon: float, *, has_entry: bool = True) -> tuple[Release, ...
     Returns:
         The counts of events, of visits and of conditions at entry, and the two histograms.
     """
-    multiplier = calibration_multiplier(epsilon)
+    one = calibration_multiplier(epsilon)
     counts = [
-        Release(name=f"calibration: {name}", sensitivity=norm, noise_multiplier=multiplier)
+        Release(name=f"calibration: {name}", sensitivity=norm, noise_multiplier=one * _FACTORS[name])
         for name, norm in CLIP_NORMS.items()
     ]
-    entry = [Release(name=ENTRY, sensitivity=ENTRY_NORM, noise_multiplier=entry_multiplier(epsilon))]
-    wide = demographics_multiplier(epsilon)
-    return (
-        *counts,
-        *(entry if has_entry else []),
-        Release(name=SEX_AND_AGE, sensitivity=1.0, noise_multiplier=wide),
-        Release(name=FOLLOW_UP, sensitivity=1.0, noise_multiplier=wide),
-    )
+    entry = Release(name=ENTRY, sensitivity=ENTRY_NORM, noise_multiplier=one * _FACTORS["entry"])
+    demographics = [
+        Release(name=name, sensitivity=1.0, noise_multiplier=one * _FACTORS["demographics"])
+        for name in (SEX_AND_AGE, FOLLOW_UP)
+    ]
+    return (*counts, *([entry] if has_entry else []), *demographics)
 
 
 def release_counts(

@@ -31,7 +31,9 @@ WEIGHTS = {
 }  # fmt: skip
 """Weights of the parts in training. `conditions`: what a patient has at entry; `entry`: the rest of that day."""
 
-PRIVATE_WEIGHTS = WEIGHTS | {"events": 4.0, "conditions": 0.0}
+PRIVATE_WEIGHTS = {
+    "events": 4.0, "same_day": 1.0, "visits": 0.4, "panels": 0.5, "values": 0.4, "conditions": 0.0, "entry": 0.4,
+}  # fmt: skip
 """The same under privacy: all parts share one clip norm, and what weighs more is heard through the noise. Conditions at
 entry are not trained but fitted to released counts (`trajsim.learn.entry_moments`)."""
 

@@ -118,8 +118,8 @@ def test_counts_at_entry_are_exact_without_privacy_and_noisy_with_it() -> None:
         loud = release_entry(people, plan=plan, keys=SecretKeys.from_insecure_seed(seed))
         assert loud is not None
         noises += list(loud.all - exact.all) + list(GROUP_WEIGHT * (loud.by_group - exact.by_group).ravel())
-    # 880 draws: their standard deviation is within a tenth of 4 x ENTRY_NORM (4 standard errors: .095).
-    assert np.std(noises) == pytest.approx(4.0 * ENTRY_NORM, rel=0.1)
+    # 880 draws: their standard deviation is within a tenth of 5 x ENTRY_NORM (4 standard errors: .095).
+    assert np.std(noises) == pytest.approx(5.0 * ENTRY_NORM, rel=0.1)
 
 
 def _silent(releases: tuple[Release, ...]) -> tuple[Release, ...]:
@@ -141,7 +141,7 @@ def test_noise_has_the_stated_size_and_each_release_its_own() -> None:
     same = release_counts(_counts, _PARAMETERS, [_rows(9, 1)], plan=plan, keys=_KEYS)
     again = release_counts(_counts, _PARAMETERS, [_rows(9, 1)], plan=plan, keys=_KEYS)
     np.testing.assert_array_equal(same["events"].seen, again["events"].seen)
-    assert same["events"].stddev == pytest.approx(13.5)
+    assert same["events"].stddev == pytest.approx(15.75)
     assert not np.allclose(same["events"].seen - same["visits"].seen[:2], 0)
 
 
