@@ -31,7 +31,7 @@ ENTRY_NORM = 3.5
 
 ENTRY = "calibration: entry"
 _FACTORS = {"events": 7 / 6, "visits": 2.0, "entry": 5 / 6, "demographics": 1.5}
-"""Noise of each release in units of `calibration_multiplier`: visits are many, conditions at entry many small counts."""
+"""Noise of each release in units of `calibration_multiplier`: visits are many, conditions many small counts."""
 
 SEX_AND_AGE = "demographics: sex and age"
 FOLLOW_UP = "demographics: age, follow-up and death"
