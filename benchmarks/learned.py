@@ -182,13 +182,13 @@ def compare(
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("speed", "agreement"))
+    parser.add_argument("what", choices=("speed", "agreement"), nargs="?", help="both when left out")
     parser.add_argument("-n", type=int, default=6_000)
     parser.add_argument("--modules-dir", type=Path)
     arguments = parser.parse_args()
-    if arguments.what == "speed":
+    if arguments.what != "agreement":
         speed(arguments.n, arguments.modules_dir)
-    else:
+    if arguments.what != "speed":
         agreement(arguments.n)
 
 
