@@ -5,7 +5,7 @@ these rooms, so that none has to know the other. Everything is relative to the d
 A vocabulary holds public constants only; nothing in it may be computed from patients.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -168,6 +168,28 @@ class Legality:
             last = waits & (np.cumsum(waits[..., ::-1], axis=-1)[..., ::-1] == 1)
             waits = waits & ~ready & ~(is_stuck & last)
         return placed
+
+    def forbidden_orders(self, names: Sequence[str]) -> set[tuple[str, str, str]]:
+        """Pairs of events that cannot come in one order, in words: ``("angina", "after", "stroke")``.
+
+        An event that needs another one cannot come *before* it.
+        """
+        after = self.excludes & ~np.eye(len(names), dtype=bool)
+        return {
+            (names[event], where, names[other])
+            for where, matrix in (("after", after), ("before", self.needs))
+            for event, other in np.argwhere(matrix).tolist()
+        }
+
+    def among(self, events: Collection[str], names: Sequence[str]) -> "Legality":
+        """The same for pairs of some events; everything else is allowed, but a second first time."""
+        known = np.array([name in events for name in names], dtype=bool)
+        pairs = known[:, None] & known
+        return Legality(needs=self.needs & pairs, excludes=self.excludes & (pairs | np.eye(len(names), dtype=bool)))
+
+    def both(self, other: "Legality") -> "Legality":
+        """Forbids what both forbid."""
+        return Legality(needs=self.needs & other.needs, excludes=self.excludes & other.excludes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from trajsim.cli.changed_modules import require_marks
 from trajsim.cli.console import count, duration, say
 from trajsim.cli.learning_cache import keep_compiled_programs, learning_cache
 from trajsim.cli.progress import TrainingBar
@@ -120,6 +121,7 @@ def fit(
         cache=learning_cache(),
     )
     require_fit(settings, inputs, out)
+    require_marks(sequences, legality, folder=data)
     plan = make_plan(settings, sequences)
     _announce(plan, sequences, settings, quiet=quiet)
     inputs = _with_public(inputs, pretrain, quiet=quiet)

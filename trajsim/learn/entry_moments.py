@@ -33,6 +33,7 @@ BMI_WEIGHT = 0.5
 MOST_BMI = 1.5
 N_DRAWN = 40_000
 _PRIOR_SPREAD = 0.7
+_CONSTANT_SPREAD = 2.0  # noise may leave nobody, or fewer: without it a rare condition's constant has no end
 _STEPS = 25
 _SEED = 0x656E7472
 
@@ -183,11 +184,11 @@ def _with_entry(parameters: Tree, entry: dict[str, NDArray[np.float32]]) -> Tree
 def _matched(inputs: Floats, outputs: Floats, target: Floats, noise: Floats, *, begin: Floats, rest: Floats) -> Floats:
     """Weights w with sum over patients of outputs x sigmoid(inputs w) near the target, in units of its noise.
 
-    Gauss-Newton with a prior around where the weights begin; the constant has none. A step that makes it worse is
+    Gauss-Newton with a prior around where the weights begin, a wide one for the constant. A step that makes it worse is
     halved.
     """
     pull = np.full(len(begin), 1.0 / _PRIOR_SPREAD)
-    pull[0] = 0.0
+    pull[0] = 1.0 / _CONSTANT_SPREAD
 
     def misfit(w: Floats) -> tuple[Floats, Floats]:
         chance = 1.0 / (1.0 + np.exp(-np.clip(inputs @ w + rest, -30.0, 30.0)))

@@ -207,7 +207,7 @@ def fit(
     spec = ModelSpecification(vocabulary=inputs.sequences.vocabulary, kind=settings.kind, width=settings.width)
     legality = inputs.legality or Legality.first_occurrences(spec.n_events)
     first = _begin(spec, legality, inputs, settings, watch)
-    resume = ResumeFolder.beside(out, run=_run_of(inputs, settings, first))
+    resume = ResumeFolder.beside(out, run=_run_of(inputs, settings, first, legality))
     keys = SecretKeys.of_run(resume, insecure_seed=settings.insecure_seed) if plan is not None else None
     buckets: list[Rows] = [bucket.rows for bucket in pad(people, legality)]
     loss = Loss(spec, settings.weights)
@@ -279,13 +279,15 @@ def _digest_text(settings: TrainingSettings, first: Tree) -> str:
     return total.hexdigest()[:16]
 
 
-def _run_of(inputs: FitInputs, settings: FitSettings, first: Tree) -> dict[str, Any]:
+def _run_of(inputs: FitInputs, settings: FitSettings, first: Tree, legality: Legality) -> dict[str, Any]:
     """What must be the same for a killed run to go on."""
+    names = inputs.sequences.vocabulary.event_names
     return {
         **asdict(settings),
         "sequences": digest_sequences(inputs.sequences),
         "first_parameters": _digest_text(settings.pretraining, first),
         "modules": dict(inputs.modules),
+        "orders": {" ".join(order): "forbidden" for order in legality.forbidden_orders(names)},
     }
 
 

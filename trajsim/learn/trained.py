@@ -1,6 +1,7 @@
 """A model after training: parameters, the shape they belong to, and what else it needs to be asked or sampled."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class TrainedModel:
         demographics: Of the cohort that it was trained on; None for a model that cannot draw one.
         min_age_years: Below this age it does not act in the engine.
         digest: sha256 of the checkpoint it was read from, or empty.
+        modules: sha256 of every module that it was trained with, by key; empty where no module is bound to its events.
     """
 
     spec: ModelSpecification
@@ -54,3 +56,4 @@ class TrainedModel:
     demographics: Demographics | None = None
     min_age_years: float = 18.0
     digest: str = ""
+    modules: Mapping[str, str] = field(default_factory=dict)
