@@ -56,7 +56,7 @@ def fit(
     ] = None,
     l2_clip_norm: Annotated[
         float, typer.Option("--l2-clip-norm", help="Largest gradient of one patient: a public constant.")
-    ] = 15.0,
+    ] = 12.0,
     pretrain: Annotated[
         int, typer.Option("--pretrain", metavar="N", help="Simulated public patients to begin with; 0: none.")
     ] = 0,
