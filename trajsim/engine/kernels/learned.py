@@ -1,21 +1,25 @@
 """A learned model inside a life: standing events, the model's turn, measurements (docs/draws.md, section 11).
 
 A life stops before a question (`ASK`) and goes on when the answer lies in its record; the kernels never call a model.
+Where the model is written out (`trajsim.formula`) they work the answer out themselves, and no life stops.
 """
 
 import math
 
 import numpy as np
 
+from trajsim.engine.kernels.formula import all_numbers, exponential, work_out
 from trajsim.engine.kernels.lifecycle.signs import lifecycle_sign, round_half_up
 from trajsim.engine.kernels.slots import DAY, NEVER, UNSET, age_in_months, next_uniform
 from trajsim.engine.lifecycle_slots import Sign
 from trajsim.engine.opcodes import ExitStatus, Opcode, Question
+from trajsim.formula import Part
 from trajsim.streams.jit import inline_jit, jit
 from trajsim.streams.philox import normal_quantile, uniform
 
 DONE = int(ExitStatus.DONE)
 ASK = int(ExitStatus.ASK)
+NO_NUMBER = int(ExitStatus.NO_NUMBER)
 IDLE = int(Question.NONE)
 FIRST = int(Question.FIRST)
 REFRESH = int(Question.REFRESH)
@@ -28,20 +32,15 @@ OP_VITAL_SIGN = int(Opcode.VITAL_SIGN)
 OP_REPORT = int(Opcode.REPORT)
 OP_MULTI_OBSERVATION = int(Opcode.MULTI_OBSERVATION)
 SIGN_BMI = int(Sign.BMI)
+PART_STEP = int(Part.STEP)
+PART_HAZARDS = int(Part.HAZARDS)
+PART_VALUES = int(Part.VALUES)
+PART_TOGETHER = int(Part.TOGETHER)
 
 YEAR_MS = 31_557_600_000.0
 WEEK_MS = 604_800_000
 LONGEST_MS = 9_000_000_000_000_000.0
-LARGEST_EXPONENT = 709.0
 VISIT_EVENT = -1
-
-
-@jit
-def exponential(v):
-    """e^v, infinity where v is 709 or more."""
-    if v >= LARGEST_EXPONENT:
-        return np.inf
-    return math.exp(v)
 
 
 @jit
@@ -186,11 +185,12 @@ def _fire(h, Z, x, r):
 
 
 @jit
-def _ask(x, question, at):
+def _ask(h, Z, D, x, E, question, at):
+    """Puts a question: a status, `ASK` if the model must be asked, `DONE` if the answer is there."""
     x.m_question = question
     x.m_at = at
     x.m_read = UNSET
-    return ASK
+    return ASK if h.suspends != 0 else _work_out(h, Z, D, x, E)
 
 
 @jit
@@ -220,15 +220,17 @@ def _next(h, x):
 
 
 @jit
-def model_turn(h, Z, D, x):
+def model_turn(h, Z, D, x, E):
     """The model's turn at a grid point; a status."""
-    while True:
+    status = DONE
+    while status == DONE:
         asked = x.m_question
         x.m_question = IDLE
         if asked == TOGETHER:
             _advance(h, Z, x, x.m_at)
             _come_together(h, Z, D, x)
-            return _ask(x, STEP, x.m_at)
+            status = _ask(h, Z, D, x, E, STEP, x.m_at)
+            continue
         if asked == FIRST or asked == STEP:
             x.m_step = x.m_at
             if asked == FIRST:
@@ -244,17 +246,20 @@ def model_turn(h, Z, D, x):
             _take_hazards(h, Z, D, x)
         elif x.m_domain == NEVER:
             _clear_now(h, x)
-            return _ask(x, FIRST, x.t)
+            status = _ask(h, Z, D, x, E, FIRST, x.t)
+            continue
         when, which = _next(h, x)
         x.m_next = when
         if when > x.t or (asked == STEP and h.m_death >= 0 and x.w[h.w_now + h.m_death] != 0):
             return DONE
         _clear_now(h, x)
         if which == -2:
-            return _ask(x, REFRESH, when)
+            status = _ask(h, Z, D, x, E, REFRESH, when)
+            continue
         x.m_first = which
         x.w[h.w_now + (h.m_visit if which == VISIT_EVENT else x.w[h.w_kind + which] - 1)] = 1
-        return _ask(x, TOGETHER, when)
+        status = _ask(h, Z, D, x, E, TOGETHER, when)
+    return status
 
 
 @jit
@@ -348,12 +353,12 @@ def _lacks(h, Z, x, s, t):
 
 
 @jit
-def must_ask(h, S, Z, x, state, t):
-    """Whether a state that measures needs the model first; if so the question stands in the record."""
+def read(h, S, Z, D, x, E, state, t):
+    """Sees to it that the model was asked before a state measures; a status, as of `_ask`."""
     if x.m_question == READING:
         x.m_question = IDLE
         x.m_read = t
-        return False
+        return DONE
     s = S[state]
     lacks = False
     if s.op == OP_REPORT or s.op == OP_MULTI_OBSERVATION:
@@ -361,10 +366,14 @@ def must_ask(h, S, Z, x, state, t):
             lacks = lacks or _lacks(h, Z, x, S[state + 1 + k], t)
     elif s.op == OP_OBSERVATION or s.op == OP_VITAL_SIGN or s.op == OP_SET_ATTRIBUTE:
         lacks = _lacks(h, Z, x, s, t)
-    if lacks:
-        _clear_now(h, x)
-        _ask(x, READING, t if t > x.m_step else x.m_step)
-    return lacks
+    if not lacks:
+        return DONE
+    _clear_now(h, x)
+    status = _ask(h, Z, D, x, E, READING, t if t > x.m_step else x.m_step)
+    if status == DONE:
+        x.m_question = IDLE
+        x.m_read = t
+    return status
 
 
 @jit
@@ -386,20 +395,24 @@ def learned_value(h, Z, D, x, s, t, stream):
 
 
 @jit
+def _input(h, Z, D, x, E, kind):
+    """What a model wants to know, as it stands at the question."""
+    if kind == 0:
+        return np.float64(x.m_at - x.birth) / YEAR_MS
+    if kind == 1:
+        return np.float64(x.sex)
+    if x.profile != 0:
+        return round_half_up(lifecycle_sign(h, Z, D, x, E, SIGN_BMI, x.m_at, 0), 2)
+    return np.nan
+
+
+@jit
 def write_question(h, Z, D, x, E, i, patient, time, inputs, is_step, legal, now, measured, values):
     """Row i of the questions."""
     patient[i] = x.patient_low | (x.patient_high << np.uint64(32))
     time[i] = x.m_at * 1000
     for j in range(h.n_inputs):
-        kind = Z[h.z_inputs + j]
-        value = np.nan
-        if kind == 0:
-            value = np.float64(x.m_at - x.birth) / YEAR_MS
-        elif kind == 1:
-            value = np.float64(x.sex)
-        elif x.profile != 0:
-            value = round_half_up(lifecycle_sign(h, Z, D, x, E, SIGN_BMI, x.m_at, 0), 2)
-        inputs[i, j] = np.float32(value)
+        inputs[i, j] = np.float32(_input(h, Z, D, x, E, Z[h.z_inputs + j]))
     is_step[i] = x.m_question == FIRST or x.m_question == STEP
     for k in range(h.m_events):
         legal[i, k] = k == h.m_visit
@@ -432,7 +445,38 @@ def read_answer(h, x, i, log_hazard, co, panel, weight, mean, scale):
 
 
 @jit
-def no_model_yet(h, x):
+def _work_out(h, Z, D, x, E):
+    """Answers the question that stands in the record; `NO_NUMBER` if what comes out is none."""
+    first, last = PART_STEP, PART_HAZARDS
+    if x.m_question == REFRESH:
+        first = PART_HAZARDS
+    elif x.m_question == TOGETHER:
+        first, last = PART_VALUES, PART_TOGETHER
+    elif x.m_question == READING:
+        first, last = PART_VALUES, PART_VALUES
+    at = h.f_formula
+    for j in range(h.n_inputs):
+        x.f[at + j] = _input(h, Z, D, x, E, Z[h.z_inputs + j])
+    at += h.n_inputs
+    for k in range(h.m_events):
+        x.f[at + k] = np.float64(x.w[h.w_now + k])
+    at += h.m_events
+    for v in range(h.m_values):
+        fresh = x.w[h.w_fresh + v] != 0
+        x.f[at + v] = 1.0 if fresh else 0.0
+        x.f[at + h.m_values + v] = x.f[h.f_value + v] if fresh else np.nan
+    work_out(Z, D, x.f, Z[h.z_parts + first], Z[h.z_parts + last + 1])
+    if first <= PART_HAZARDS:
+        return DONE if all_numbers(x.f, h.f_log, h.m_events * h.m_pieces) else NO_NUMBER
+    n = h.m_values * h.m_components
+    sound = all_numbers(x.f, h.f_weight, n) and all_numbers(x.f, h.f_mean, n) and all_numbers(x.f, h.f_scale, n)
+    if last == PART_TOGETHER:
+        sound = sound and all_numbers(x.f, h.f_co, h.m_events) and all_numbers(x.f, h.f_panel, 1 << h.m_values)
+    return DONE if sound else NO_NUMBER
+
+
+@jit
+def no_model_yet(h, D, x):
     """The model's part of a new record."""
     x.m_question = IDLE
     x.m_domain = NEVER
@@ -444,3 +488,5 @@ def no_model_yet(h, x):
     x.m_visit_fire = NEVER
     x.m_visit_threshold = 0.0
     x.m_visit_integral = 0.0
+    for k in range(h.n_formula):
+        x.f[h.f_formula + k] = D[h.d_formula + k]

@@ -124,7 +124,7 @@ def live(h, S, O, N, T, Z, D, x, E, C, L):
             if x.profile != 0:
                 skip_turns(h, Z, D, x, E)
             if x.m_next <= x.t:
-                status = model_turn(h, Z, D, x)
+                status = model_turn(h, Z, D, x, E)
                 if status != DONE:
                     return status
             if x.profile != 0:
@@ -201,7 +201,7 @@ def born(h, Z, D, x, A_slot, A_tag, A_value, V_slot, V_value, person, e0):
     x.insured_until = NEVER
     x.overridden = 0
     x.sex = person.sex
-    no_model_yet(h, x)
+    no_model_yet(h, D, x)
     if x.profile != 0:
         x.black = person.black
         x.place = person.place
@@ -222,12 +222,12 @@ def run_chunk(
     status other than DONE the patient's record is as it was when it stopped, and a call with `first` = that patient
     and `X[0].phase` >= 0 goes on.
 
-    With a learned model every patient has a slot of its own, and `todo[i]` says what came of slot i: a status, or
-    `NOTHING`, which is left alone. A slot whose record begins is born; one that had asked reads row i of the answers.
-    One that asks has its question in row i.
+    With a learned model that must be asked every patient has a slot of its own, and `todo[i]` says what came of slot i:
+    a status, or `NOTHING`, which is left alone. A slot whose record begins is born; one that had asked reads row i of
+    the answers. One that asks has its question in row i.
     """
     h = H[0]
-    many = h.model != 0
+    many = h.suspends != 0
     for i in range(first, last):
         slot = i if many else 0
         if many and todo[i] == NOTHING:
