@@ -1,7 +1,7 @@
 """A learned model inside a life: standing events, the model's turn, measurements (docs/draws.md, section 11).
 
 A life stops before a question (`ASK`) and goes on when the answer lies in its record; the kernels never call a model.
-Where the model is written out (`trajsim.formula`) they work the answer out themselves, and no life stops.
+Where the model is written out (`trajsim.formula`) the answer is worked out at once, and the life goes on.
 """
 
 import math
@@ -185,12 +185,11 @@ def _fire(h, Z, x, r):
 
 
 @jit
-def _ask(h, Z, D, x, E, question, at):
-    """Puts a question: a status, `ASK` if the model must be asked, `DONE` if the answer is there."""
+def _ask(x, question, at):
     x.m_question = question
     x.m_at = at
     x.m_read = UNSET
-    return ASK if h.suspends != 0 else _work_out(h, Z, D, x, E)
+    return ASK
 
 
 @jit
@@ -220,17 +219,15 @@ def _next(h, x):
 
 
 @jit
-def model_turn(h, Z, D, x, E):
+def model_turn(h, Z, D, x):
     """The model's turn at a grid point; a status."""
-    status = DONE
-    while status == DONE:
+    while True:
         asked = x.m_question
         x.m_question = IDLE
         if asked == TOGETHER:
             _advance(h, Z, x, x.m_at)
             _come_together(h, Z, D, x)
-            status = _ask(h, Z, D, x, E, STEP, x.m_at)
-            continue
+            return _ask(x, STEP, x.m_at)
         if asked == FIRST or asked == STEP:
             x.m_step = x.m_at
             if asked == FIRST:
@@ -246,20 +243,17 @@ def model_turn(h, Z, D, x, E):
             _take_hazards(h, Z, D, x)
         elif x.m_domain == NEVER:
             _clear_now(h, x)
-            status = _ask(h, Z, D, x, E, FIRST, x.t)
-            continue
+            return _ask(x, FIRST, x.t)
         when, which = _next(h, x)
         x.m_next = when
         if when > x.t or (asked == STEP and h.m_death >= 0 and x.w[h.w_now + h.m_death] != 0):
             return DONE
         _clear_now(h, x)
         if which == -2:
-            status = _ask(h, Z, D, x, E, REFRESH, when)
-            continue
+            return _ask(x, REFRESH, when)
         x.m_first = which
         x.w[h.w_now + (h.m_visit if which == VISIT_EVENT else x.w[h.w_kind + which] - 1)] = 1
-        status = _ask(h, Z, D, x, E, TOGETHER, when)
-    return status
+        return _ask(x, TOGETHER, when)
 
 
 @jit
@@ -353,12 +347,12 @@ def _lacks(h, Z, x, s, t):
 
 
 @jit
-def read(h, S, Z, D, x, E, state, t):
-    """Sees to it that the model was asked before a state measures; a status, as of `_ask`."""
+def must_ask(h, S, Z, x, state, t):
+    """Whether a state that measures needs the model first; if so the question stands in the record."""
     if x.m_question == READING:
         x.m_question = IDLE
         x.m_read = t
-        return DONE
+        return False
     s = S[state]
     lacks = False
     if s.op == OP_REPORT or s.op == OP_MULTI_OBSERVATION:
@@ -366,14 +360,10 @@ def read(h, S, Z, D, x, E, state, t):
             lacks = lacks or _lacks(h, Z, x, S[state + 1 + k], t)
     elif s.op == OP_OBSERVATION or s.op == OP_VITAL_SIGN or s.op == OP_SET_ATTRIBUTE:
         lacks = _lacks(h, Z, x, s, t)
-    if not lacks:
-        return DONE
-    _clear_now(h, x)
-    status = _ask(h, Z, D, x, E, READING, t if t > x.m_step else x.m_step)
-    if status == DONE:
-        x.m_question = IDLE
-        x.m_read = t
-    return status
+    if lacks:
+        _clear_now(h, x)
+        _ask(x, READING, t if t > x.m_step else x.m_step)
+    return lacks
 
 
 @jit
@@ -391,7 +381,7 @@ def learned_value(h, Z, D, x, s, t, stream):
     return _published(h, Z, D, x, v, u, second), True
 
 
-# --- between a record and a tile of questions -------------------------------------------------------------------------
+# --- what is asked, and what is answered ------------------------------------------------------------------------------
 
 
 @jit
@@ -445,8 +435,8 @@ def read_answer(h, x, i, log_hazard, co, panel, weight, mean, scale):
 
 
 @jit
-def _work_out(h, Z, D, x, E):
-    """Answers the question that stands in the record; `NO_NUMBER` if what comes out is none."""
+def answer(h, Z, D, x, E):
+    """Answers the question that stands in the record by the formula; `NO_NUMBER` if what comes out is none."""
     first, last = PART_STEP, PART_HAZARDS
     if x.m_question == REFRESH:
         first = PART_HAZARDS

@@ -7,7 +7,7 @@ import numpy as np
 
 from trajsim.engine.events import FIRST_MODULE_STREAM
 from trajsim.engine.kernels.encounters import BY_MODULE, close_current, release
-from trajsim.engine.kernels.learned import read, stand
+from trajsim.engine.kernels.learned import must_ask, stand
 from trajsim.engine.kernels.lifecycle.turn import write_mentioned
 from trajsim.engine.kernels.logic import evaluate
 from trajsim.engine.kernels.slots import (
@@ -30,7 +30,6 @@ FULL = int(ExitStatus.FULL)
 BUDGET = int(ExitStatus.BUDGET)
 DEPTH = int(ExitStatus.DEPTH)
 ASK = int(ExitStatus.ASK)
-NO_NUMBER = int(ExitStatus.NO_NUMBER)
 MAX_DEPTH = STACK_DEPTH - 2
 
 OP_PASS = int(Opcode.PASS)
@@ -62,7 +61,6 @@ PASSED = 0
 BLOCKED = 1
 CALLED = 2
 ASKED = 3
-SENSELESS = 4
 
 LOG_SLACK = 64
 
@@ -266,10 +264,8 @@ def execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream):
         x.w[h.w_ran + file] = 1
         visit(x, L, LOG_RUN, file, state, t, stream)
     op = S[state].op
-    if h.model != 0 and t >= x.m_domain:
-        status = read(h, S, Z, D, x, E, state, t)
-        if status != DONE:
-            return ASKED if status == ASK else SENSELESS
+    if h.model != 0 and t >= x.m_domain and must_ask(h, S, Z, x, state, t):
+        return ASKED
     if S[state].mentions != 0 and x.profile != 0 and op != OP_DELAY:
         write_mentioned(h, Z, D, x, E, S[state].mentions)
     if op == OP_PASS:
@@ -385,8 +381,8 @@ def module(h, S, O, N, T, Z, D, x, E, C, L, m, now):
                 outcome = execute(h, S, N, Z, D, x, E, C, L, state, file, m, t, stream)
                 if outcome == PASSED:
                     passed = True
-                elif outcome >= ASKED:
-                    return ASK if outcome == ASKED else NO_NUMBER
+                elif outcome == ASKED:
+                    return ASK
                 elif outcome == BLOCKED:
                     result = 2 if S[state].op == OP_TERMINAL else 1
                 else:

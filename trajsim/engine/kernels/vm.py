@@ -17,7 +17,7 @@ from trajsim.engine.kernels.encounters import (
     encounter_module,
     release,
 )
-from trajsim.engine.kernels.learned import model_turn, no_model_yet, read_answer, write_question
+from trajsim.engine.kernels.learned import answer, model_turn, no_model_yet, read_answer, write_question
 from trajsim.engine.kernels.lifecycle.turn import (
     certify_death,
     core_turn,
@@ -124,7 +124,7 @@ def live(h, S, O, N, T, Z, D, x, E, C, L):
             if x.profile != 0:
                 skip_turns(h, Z, D, x, E)
             if x.m_next <= x.t:
-                status = model_turn(h, Z, D, x, E)
+                status = model_turn(h, Z, D, x)
                 if status != DONE:
                     return status
             if x.profile != 0:
@@ -228,9 +228,11 @@ def run_chunk(
     """
     h = H[0]
     many = h.suspends != 0
-    for i in range(first, last):
+    i = first
+    while i < last:
         slot = i if many else 0
         if many and todo[i] == NOTHING:
+            i += 1
             continue
         x = X[slot]
         events = E[slot]
@@ -241,6 +243,12 @@ def run_chunk(
         elif many and todo[i] == ASK:
             read_answer(h, x, i, log_hazard, co, panel, weight, mean, scale)
         status = live(h, S, O, N, T, Z, D, x, events, C[slot], L[slot])
+        # A model that is written out is answered here, and not deep in a module: the machine code of lives without a
+        # model stays as small as it was (more of it made them slower by a seventh).
+        if status == ASK and not many:
+            status = answer(h, Z, D, x, events)
+            if status == DONE:
+                continue
         if many:
             todo[i] = status
             if status == ASK:
@@ -249,11 +257,13 @@ def run_chunk(
                 )  # fmt: skip
             elif status == DONE:
                 x.phase = -1
+            i += 1
             continue
         if status != DONE:
             return status, i
-        offsets[i + 1] = x.e0 + x.n_events
+        i += 1
+        offsets[i] = x.e0 + x.n_events
         x.phase = -1
         if x.logging != 0:
-            return DONE, i + 1
+            return DONE, i
     return DONE, last
