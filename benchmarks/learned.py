@@ -1,11 +1,11 @@
 """A learned model inside the engine: what it costs, and whether it does there what it does alone.
 
     python benchmarks/learned.py speed [--modules-dir DIR]    CPU seconds with the model over those without
-    python benchmarks/learned.py agreement -n 12000           incidence by sex and age, engine against sampler
+    python benchmarks/learned.py agreement -n 12000           incidence and labs by sex and age, engine against sampler
 
 For `agreement` the body mass index is withheld on both sides: in the engine it moves with the years, the sampler has
 one number a patient, and everything else is then the same process. Ages at which the modules begin to wait for an event
-(20 to 30 years) bind the engine alone, so bands begin at 35.
+(20 to 30 years) bind the engine alone, so bands begin at 35. What is compared of labs says `learned_labs.py`.
 """
 
 import argparse
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from learned_labs import LabWatch, published_against_answers, visits_against_sampler
 from numpy.typing import NDArray
 
 from trajsim.cli.learned import FLAGSHIP, choose_model
@@ -33,13 +35,12 @@ BANDS = (35, 50, 65, 80, 100)
 
 
 class Withheld:
-    """The model without the body mass index, noting every step that it is told of."""
-
-    formula = None  # it is to be asked, not worked out: else nothing could be withheld
+    """The model without the body mass index, noting every step that it is told of and what it says of labs."""
 
     def __init__(self, model: Any) -> None:  # noqa: ANN401 - whatever answers
         """Wraps a model."""
         self._model = model
+        self.labs = LabWatch(model.values)
         self.steps: list[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.bool_]]] = []
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401
@@ -52,7 +53,9 @@ class Withheld:
         inputs[:, 2] = np.nan
         is_step = questions.is_step & questions.now.any(axis=1)
         self.steps.append((questions.patient_id[is_step], questions.time_us[is_step], questions.now[is_step]))
-        return self._model.answer(dataclasses.replace(questions, inputs=inputs))
+        answers = self._model.answer(dataclasses.replace(questions, inputs=inputs))
+        self.labs.note(questions, answers)
+        return answers
 
 
 def prepare(life: LifeOptions, n: int, wrap: Callable[[Any], Any]) -> tuple[Run, Any]:
@@ -89,13 +92,14 @@ def speed(n: int, modules_dir: Path | None) -> None:
 
 
 def agreement(n: int) -> None:
-    """Rates of first events by sex and age, here and there."""
+    """Rates of first events and quantiles of labs by sex and age, here and there."""
     from trajsim.learn.checkpoints import read_checkpoint
     from trajsim.learn.sampling import sample_futures
 
     life = options(None, with_model=True)
     run, watched = prepare(life, n, Withheld)
-    deaths = run.records().to_pandas("deaths")
+    records = run.records()
+    deaths, observations = records.to_pandas("deaths"), records.to_pandas("observations")
     model = read_checkpoint(FLAGSHIP)
     names = model.spec.vocabulary.event_names
     cohort = run.cohort
@@ -117,6 +121,15 @@ def agreement(n: int) -> None:
     there = np.where(first >= 0, 18.0 + first / YEAR_DAYS, np.inf)
     male = drawn.is_male
     compare(names, here[adults], there, end_age[adults], male)
+    gender = cohort.attributes["gender"]
+    is_male = np.array([text == "M" for text in gender.categories])[gender.values]
+    people = pd.DataFrame({"birth_us": birth_us, "is_male": is_male}, index=cohort.patient_id.astype(np.int64))
+    ids = cohort.patient_id[adults].astype(np.int64)
+    for beyond, cells in (
+        published_against_answers(watched.labs, observations, people, BANDS, model.min_age_years),
+        visits_against_sampler(watched.labs, people, ids, drawn, BANDS, model.min_age_years),
+    ):
+        print(f"{beyond} of {cells} beyond 3 standard errors")
 
 
 def entries(vocabulary: Any, cohort: Any, end_age: NDArray[np.float64], adults: NDArray[np.int64]) -> EventSequences:  # noqa: ANN401
@@ -167,13 +180,13 @@ def compare(
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=("speed", "agreement"))
+    parser.add_argument("what", choices=("speed", "agreement"), nargs="?", help="both when left out")
     parser.add_argument("-n", type=int, default=6_000)
     parser.add_argument("--modules-dir", type=Path)
     arguments = parser.parse_args()
-    if arguments.what == "speed":
+    if arguments.what != "agreement":
         speed(arguments.n, arguments.modules_dir)
-    else:
+    if arguments.what != "speed":
         agreement(arguments.n)
 
 

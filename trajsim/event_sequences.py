@@ -5,7 +5,7 @@ these rooms, so that none has to know the other. Everything is relative to the d
 A vocabulary holds public constants only; nothing in it may be computed from patients.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -150,6 +150,46 @@ class Legality:
         lacking = ~held[..., None, :] & self.needs
         barred = held[..., None, :] & self.excludes
         return np.asarray(~(lacking | barred).any(axis=-1))
+
+    def attainable(self, held: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """[..., K] What of `held` [..., K] can have come about in some order.
+
+        An event that cannot follow another may well stand beside it: it came first. Only what no order allows is left
+        out: events that lack what they need, and the later one of two that exclude each other.
+        """
+        waits, placed = held.copy(), np.zeros_like(held)
+        comes_first = self.excludes.T & ~np.eye(len(self.excludes), dtype=bool)  # row k: what must precede k
+        while waits.any():
+            lacking = (self.needs & ~placed[..., None, :]).any(axis=-1)
+            preceded = (waits[..., None, :] & comes_first).any(axis=-1)
+            ready = waits & ~lacking & ~preceded
+            placed |= ready
+            is_stuck = ~ready.any(axis=-1, keepdims=True)
+            last = waits & (np.cumsum(waits[..., ::-1], axis=-1)[..., ::-1] == 1)
+            waits = waits & ~ready & ~(is_stuck & last)
+        return placed
+
+    def forbidden_orders(self, names: Sequence[str]) -> set[tuple[str, str, str]]:
+        """Pairs of events that cannot come in one order, in words: ``("angina", "after", "stroke")``.
+
+        An event that needs another one cannot come *before* it.
+        """
+        after = self.excludes & ~np.eye(len(names), dtype=bool)
+        return {
+            (names[event], where, names[other])
+            for where, matrix in (("after", after), ("before", self.needs))
+            for event, other in np.argwhere(matrix).tolist()
+        }
+
+    def among(self, events: Collection[str], names: Sequence[str]) -> "Legality":
+        """The same for pairs of some events; everything else is allowed, but a second first time."""
+        known = np.array([name in events for name in names], dtype=bool)
+        pairs = known[:, None] & known
+        return Legality(needs=self.needs & pairs, excludes=self.excludes & (pairs | np.eye(len(names), dtype=bool)))
+
+    def both(self, other: "Legality") -> "Legality":
+        """Forbids what both forbid."""
+        return Legality(needs=self.needs & other.needs, excludes=self.excludes & other.excludes)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

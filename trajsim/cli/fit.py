@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from trajsim.cli.changed_modules import require_marks
 from trajsim.cli.console import count, duration, say
 from trajsim.cli.learning_cache import keep_compiled_programs, learning_cache
 from trajsim.cli.progress import TrainingBar
@@ -55,7 +56,7 @@ def fit(
     ] = None,
     l2_clip_norm: Annotated[
         float, typer.Option("--l2-clip-norm", help="Largest gradient of one patient: a public constant.")
-    ] = 15.0,
+    ] = 12.0,
     pretrain: Annotated[
         int, typer.Option("--pretrain", metavar="N", help="Simulated public patients to begin with; 0: none.")
     ] = 0,
@@ -120,6 +121,7 @@ def fit(
         cache=learning_cache(),
     )
     require_fit(settings, inputs, out)
+    require_marks(sequences, legality, folder=data)
     plan = make_plan(settings, sequences)
     _announce(plan, sequences, settings, quiet=quiet)
     inputs = _with_public(inputs, pretrain, quiet=quiet)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trajsim
+from trajsim.cli.changed_modules import Taught, require_orders
 from trajsim.cli.learning_cache import keep_compiled_programs
 from trajsim.errors import ConfigError, ModuleError
 
@@ -123,11 +124,13 @@ class Learned:
         death_offset: [sex (F, M), age] hazards a year with which the modules kill, taken off the model's death; None
             for none.
         background_until_age: Age from which the model times death; None where it does not.
+        changed: Keys of modules that are not as they were when the model was trained, in nothing that matters to it.
     """
 
     model: "TrajectoryModel"
     death_offset: "NDArray[np.float64] | None" = None
     background_until_age: float | None = None
+    changed: tuple[str, ...] = ()
 
 
 def bind_modules(
@@ -145,13 +148,14 @@ def bind_modules(
         The modules, bound; and the model, None where there is none or the default one finds nothing to time.
 
     Raises:
-        ConfigError: A model that was asked for finds none of its events bound.
+        ConfigError: A model that was asked for finds none of its events bound, or the modules allow other orders of
+            events than when it was trained.
         ModuleError: The overlay names a module, state, event or measurement that does not exist; all are named.
         DataFileError: The checkpoint cannot be read.
     """
     if choice.checkpoint is None:
         return modules, None
-    model = load(choice.checkpoint)
+    model, given = load(choice.checkpoint), modules
     if choice.overlay is not None:
         modules = _bound(modules, choice, model, not_chosen)
     events = {event for binding in bindings(modules) for event in binding.events}
@@ -160,6 +164,9 @@ def bind_modules(
             return modules, None
         msg = f"none of the events of this model is bound in these modules: {', '.join(model.events)}"
         raise ConfigError(msg, hint=_HINT)
+    changed: tuple[str, ...] = ()
+    if isinstance(model, Taught):
+        changed = require_orders(given, modules, model, checkpoint=choice.checkpoint, not_chosen=not_chosen)
     from trajsim.event_sequences import DEATH
 
     times_death = DEATH in events and DEATH in model.events
@@ -167,6 +174,7 @@ def bind_modules(
         model=model,
         death_offset=offset if times_death else None,
         background_until_age=model.min_age_years if times_death else None,
+        changed=changed,
     )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from trajsim.cli.changed_modules import note_of
 from trajsim.cli.learned import NO_MODEL, Learned, ModelChoice, bind_modules, choose_model
 from trajsim.errors import ConfigError
 from trajsim.provenance import digest_file
@@ -171,7 +172,8 @@ class LifeOptions:
         """The modules bound to the learned model of the run, and the model; None for none.
 
         Raises:
-            ConfigError: None of the model's events is bound in these modules.
+            ConfigError: None of the model's events is bound in these modules, or they allow other orders of events
+                than when the model was trained.
             ModuleError: The overlay names what does not exist.
             DataFileError: A checkpoint or offset file that cannot be read.
         """
@@ -226,17 +228,18 @@ class LifeOptions:
 
     def notes(self, learned: Learned | None = None) -> list[str]:
         """What a reader of the results should know about these options."""
+        notes = [] if learned is None or not learned.changed else [note_of(learned.changed)]
         if learned is not None and learned.background_until_age is not None and learned.death_offset is None:
-            return [
+            notes.append(
                 "the model times death of any cause, and the modules kill on top of it: "
                 "no --mortality-offset was given for these modules"
-            ]
-        if self.mortality == "life-table" and self._offset_name() is None:
-            return [
+            )
+        elif self.mortality == "life-table" and self._offset_name() is None:
+            notes.append(
                 "background death follows the whole life table, and the modules kill on top of it: "
                 "no --mortality-offset was given for these modules"
-            ]
-        return []
+            )
+        return notes
 
     def _population_name(self) -> str | None:
         """Name and digest of the file: two files of one name are two populations."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import orjson
 import typer
 
+from trajsim.cli.changed_modules import changed_orders, require_marks
 from trajsim.cli.console import count, say
 from trajsim.cli.os_faults import error_from_os
 from trajsim.errors import ConfigError
@@ -98,7 +99,8 @@ def _patients(
     """Patients to score and those that were trained on.
 
     Raises:
-        ConfigError: There are none to score, a patient stands on both sides, or the data are of another vocabulary.
+        ConfigError: There are none to score, a patient stands on both sides, or the data are of another vocabulary or
+            were marked by modules that forbid what those of the model allow.
     """
     from trajsim.learn.sequence_files import read_sequences
 
@@ -116,6 +118,9 @@ def _patients(
     if both and split != "train":
         msg = f"{train}: {count(len(both), 'patient')} to train on stand among those to score, the first {both[0]!r}"
         raise ConfigError(msg)
+    require_marks(sequences, model.legality, folder=data)
+    if train is not None:
+        require_marks(others, model.legality, folder=train)
     return real, trained_on
 
 
@@ -125,7 +130,12 @@ def _reference(path: Path | None, model: "TrainedModel") -> "TrainedModel | None
     from trajsim.learn.checkpoints import read_checkpoint
 
     reference = read_checkpoint(path)
+    names = model.spec.vocabulary.event_names
     _require_vocabulary(path, reference.spec.vocabulary, model.spec.vocabulary)
+    orders = changed_orders(model.legality, reference.legality, names)
+    if orders:
+        msg = "\n".join([f"{path}: the reference was trained with modules that allow other orders of events", *orders])
+        raise ConfigError(msg, hint="train both with the same modules: likelihoods of other orders cannot be compared")
     return reference
 
 

@@ -36,6 +36,13 @@ def held_on_day(sequences: EventSequences) -> Bools:
     return sequences.prevalent[patient] | ((first >= 0) & (first <= sequences.day[:, None]))
 
 
+def held_before_day(sequences: EventSequences) -> Bools:
+    """[m, K] What the patient of each day had before it."""
+    patient = sequences.patient_of_day
+    first = sequences.first_days()[patient]
+    return sequences.prevalent[patient] | ((first >= 0) & (first < sequences.day[:, None]))
+
+
 def forbidden_first(sequences: EventSequences) -> Bools:
     """[n, K] Whether the first event of a kind is one that the bound modules do not allow."""
     result = np.zeros(sequences.prevalent.shape, dtype=bool)

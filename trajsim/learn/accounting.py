@@ -24,7 +24,6 @@ _LARGEST_SIGMA = 1e4
 # Noise multiplier of each calibration release by epsilon: what a budget affords without hurting training.
 _CALIBRATION_EPSILONS = (1.0, 3.0, 8.0)
 _CALIBRATION_MULTIPLIERS = (14.0, 6.0, 4.0)
-_DEMOGRAPHICS_FACTOR = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +60,7 @@ class Release:
 
 
 def calibration_multiplier(epsilon: float) -> float:
-    """Noise multiplier of one calibration release where everything together may spend `epsilon`.
+    """Noise multiplier that a release beside training can bear where everything together may spend `epsilon`.
 
     Between the measured settings it follows a straight line of logarithms, outside of them the nearest one.
     """
@@ -73,11 +72,6 @@ def calibration_multiplier(epsilon: float) -> float:
     if position > logs[0][-1]:
         return math.exp(float(logs[1][-1] + slopes[-1] * (position - logs[0][-1])))
     return math.exp(float(np.interp(position, *logs)))
-
-
-def demographics_multiplier(epsilon: float) -> float:
-    """Noise multiplier of one demographic histogram where everything together may spend `epsilon`."""
-    return _DEMOGRAPHICS_FACTOR * calibration_multiplier(epsilon)
 
 
 def privacy_event(

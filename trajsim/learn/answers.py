@@ -1,5 +1,6 @@
 """A checkpoint as the engine asks it: `trajsim.trajectory_model.TrajectoryModel`, answered by one compiled function."""
 
+from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.event_sequences import Legality, Vocabulary
 from trajsim.formula import Formula
 from trajsim.learn.checkpoints import read_checkpoint
 from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi
@@ -39,6 +41,21 @@ class LearnedTrajectories:
     def digest(self) -> str:
         """sha256 of the checkpoint."""
         return self.model.digest
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """What it times and measures."""
+        return self.model.spec.vocabulary
+
+    @property
+    def legality(self) -> Legality:
+        """Which event can follow which, in the modules that it was trained with."""
+        return self.model.legality
+
+    @property
+    def modules(self) -> Mapping[str, str]:
+        """sha256 of each of them by key."""
+        return self.model.modules
 
     @property
     def events(self) -> tuple[str, ...]:

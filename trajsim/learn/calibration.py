@@ -1,9 +1,9 @@
 """Counts over all patients that are released beside the parameters: with noise where training is private.
 
-Clipping makes hazards come out low, because those who have events have the large gradients. Three noisy sums put that
-right: events seen and expected, visits seen and expected by time since the last step, and what patients have when they
-enter. Two histograms say who enters and for how long, so that a cohort can be drawn. Nothing of a single patient
-leaves this file.
+Clipping makes hazards come out low, because those who have events have the large gradients. Two noisy sums put that
+right: events seen and expected, and visits seen and expected by time since the last step. A third says what patients
+have when they enter, and two histograms who enters and for how long, so that a cohort can be drawn. Nothing of a single
+patient leaves this file.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -16,23 +16,29 @@ from jax_privacy.clipping import clipped_fun
 from numpy.typing import NDArray
 
 from trajsim.event_sequences import EventSequences
-from trajsim.learn.accounting import Release, calibration_multiplier, demographics_multiplier
+from trajsim.learn.accounting import Release, calibration_multiplier
 from trajsim.learn.checkpoint_files import Tree
+from trajsim.learn.entry_moments import EntryMoments, entry_vectors, moments_of
 from trajsim.learn.private import PrivacyPlan, SecretKeys, wrapped_key
 from trajsim.learn.trained import AGE_BAND_YEARS, FOLLOW_UP_AGE_YEARS, N_AGE_BANDS, Demographics
 from trajsim.learn.training import Rows, fixed_chunks, n_rows
 
-CLIP_NORMS: Mapping[str, float] = {"events": 2.0, "visits": 12.0, "entry": 3.0}
+CLIP_NORMS: Mapping[str, float] = {"events": 2.25, "visits": 12.0}
 """Largest norm of what one patient adds to a release, seen and expected together: public constants."""
+
+ENTRY_NORM = 3.5
+"""Largest norm of what one patient adds to the counts of conditions at entry."""
+
+ENTRY = "calibration: entry"
+_FACTORS = {"events": 7 / 6, "visits": 2.0, "entry": 5 / 6, "demographics": 1.5}
+"""Noise of each release in units of `calibration_multiplier`: visits are many, conditions many small counts."""
 
 SEX_AND_AGE = "demographics: sex and age"
 FOLLOW_UP = "demographics: age, follow-up and death"
-_ORDER = (*(f"calibration: {name}" for name in CLIP_NORMS), SEX_AND_AGE, FOLLOW_UP)
+_ORDER = (*(f"calibration: {name}" for name in CLIP_NORMS), ENTRY, SEX_AND_AGE, FOLLOW_UP)
 _CHUNK = 128
 _DAYS_PER_YEAR = 365.25
 _PRIOR_SPREAD = 0.5
-_LEAST_SHARE = 1e-4
-_FIRST_PREVALENT = 2
 
 Counts = Callable[[Tree, Tree], dict[str, jax.Array]]
 
@@ -60,20 +66,19 @@ def releases_of(epsilon: float, *, has_entry: bool = True) -> tuple[Release, ...
         has_entry: Whether patients can have anything when they enter (a vocabulary of death alone has nothing).
 
     Returns:
-        The three calibration releases and the two histograms.
+        The counts of events, of visits and of conditions at entry, and the two histograms.
     """
-    multiplier = calibration_multiplier(epsilon)
-    names = [name for name in CLIP_NORMS if has_entry or name != "entry"]
+    one = calibration_multiplier(epsilon)
     counts = [
-        Release(name=f"calibration: {name}", sensitivity=CLIP_NORMS[name], noise_multiplier=multiplier)
-        for name in names
+        Release(name=f"calibration: {name}", sensitivity=norm, noise_multiplier=one * _FACTORS[name])
+        for name, norm in CLIP_NORMS.items()
     ]
-    wide = demographics_multiplier(epsilon)
-    return (
-        *counts,
-        Release(name=SEX_AND_AGE, sensitivity=1.0, noise_multiplier=wide),
-        Release(name=FOLLOW_UP, sensitivity=1.0, noise_multiplier=wide),
-    )
+    entry = Release(name=ENTRY, sensitivity=ENTRY_NORM, noise_multiplier=one * _FACTORS["entry"])
+    demographics = [
+        Release(name=name, sensitivity=1.0, noise_multiplier=one * _FACTORS["demographics"])
+        for name in (SEX_AND_AGE, FOLLOW_UP)
+    ]
+    return (*counts, *([entry] if has_entry else []), *demographics)
 
 
 def release_counts(
@@ -148,16 +153,43 @@ def release_demographics(
     return Demographics(sex_age=noisy[0], follow_up=noisy[1])
 
 
-def calibrate(parameters: Tree, released: Mapping[str, ReleasedCounts], *, n_patients: int) -> Tree:
+def release_entry(
+    sequences: EventSequences, *, plan: PrivacyPlan | None, keys: SecretKeys | None
+) -> EntryMoments | None:
+    """What patients have when they enter; None for a vocabulary of death alone.
+
+    Args:
+        sequences: The patients.
+        plan: What pays for it; None for a training that is not private, which clips nothing and adds no noise.
+        keys: Where the noise comes from.
+
+    Raises:
+        PrivacyError: The plan does not pay for it.
+
+    Guarantees:
+        One patient changes the sum by at most `ENTRY_NORM`. (tests/unit/learn/test_calibration.py)
+    """
+    n_conditions = len(sequences.vocabulary.events) - 1
+    if not n_conditions:
+        return None
+    vectors, stddev = entry_vectors(sequences), 0.0
+    if plan is not None:
+        stddev = plan.release(ENTRY).stddev
+        norms = np.linalg.norm(vectors, axis=1)
+        vectors = vectors * np.minimum(1.0, ENTRY_NORM / np.maximum(norms, ENTRY_NORM))[:, None]
+    total = _with_noise(vectors.sum(axis=0), stddev, keys, ENTRY, 0)
+    return moments_of(total, n_conditions=n_conditions, stddev=stddev)
+
+
+def calibrate(parameters: Tree, released: Mapping[str, ReleasedCounts]) -> Tree:
     """Moves the biases of a network to where expected counts meet those that were seen.
 
     Args:
         parameters: Of the network.
         released: What `release_counts` returned.
-        n_patients: How many patients there are: the public number where training is private.
 
     Returns:
-        New parameters; only biases of hazards, of visits and of the entry chain differ.
+        New parameters; only biases of hazards and of visits differ.
     """
     inner = dict(parameters["params"])
     heads = dict(inner["heads"])
@@ -168,12 +200,6 @@ def calibrate(parameters: Tree, released: Mapping[str, ReleasedCounts], *, n_pat
         shift = log_ratio(released["visits"])
         heads["offset"] = offset.at[: len(shift), -1].add(shift)
     inner["heads"] = heads
-    if "entry" in released:
-        entry = dict(inner["entry"])
-        shift = logit_shift(released["entry"], n_patients=n_patients)
-        items = slice(_FIRST_PREVALENT, _FIRST_PREVALENT + len(shift))
-        entry["bias"] = jnp.asarray(entry["bias"]).at[items].add(shift)
-        inner["entry"] = entry
     return {**parameters, "params": inner}
 
 
@@ -182,15 +208,6 @@ def log_ratio(counts: ReleasedCounts) -> NDArray[np.float64]:
     least = max(counts.stddev, 0.5)
     seen, expected = np.maximum(counts.seen, least), np.maximum(counts.expected, least)
     return np.asarray(_trust(seen, expected, counts.stddev) * np.log(seen / expected))
-
-
-def logit_shift(counts: ReleasedCounts, *, n_patients: int) -> NDArray[np.float64]:
-    """Difference of the logits of the shares seen and expected, drawn towards 0 like `log_ratio`."""
-    least = max(counts.stddev, 0.5)
-    seen, expected = np.maximum(counts.seen, least), np.maximum(counts.expected, least)
-    shares = [np.clip(part / n_patients, _LEAST_SHARE, 1.0 - _LEAST_SHARE) for part in (seen, expected)]
-    difference = np.log(shares[0] / (1 - shares[0])) - np.log(shares[1] / (1 - shares[1]))
-    return np.asarray(_trust(seen, expected, counts.stddev) * difference)
 
 
 def _trust(seen: NDArray[np.float64], expected: NDArray[np.float64], stddev: float) -> NDArray[np.float64]:

@@ -176,51 +176,6 @@ def digest_checkpoint(folder: Path) -> str:
     return total.hexdigest()
 
 
-def require_same(
-    checkpoint: Checkpoint, *, vocabulary: Vocabulary | None = None, modules: Mapping[str, str] | None = None
-) -> None:
-    """Refuses a checkpoint that was trained for other events, labs or modules.
-
-    Args:
-        checkpoint: What is to be used.
-        vocabulary: What is timed and measured now; None does not look.
-        modules: sha256 of every bound module by name, as it is now; None does not look.
-
-    Raises:
-        ConfigError: Something differs; all differences are named.
-    """
-    differences: list[str] = []
-    if vocabulary is not None:
-        trained = checkpoint.vocabulary
-        differences += _vocabulary_differences(trained, vocabulary)
-    if modules is not None:
-        known: Mapping[str, str] = checkpoint.model.get("modules", {})
-        differences += [f"module {name!r} changed" for name in known if modules.get(name, known[name]) != known[name]]
-        differences += [f"module {name!r} is gone" for name in known if name not in modules]
-        differences += [f"module {name!r} is new" for name in modules if name not in known]
-    if differences:
-        msg = f"the checkpoint was trained for something else: {'; '.join(differences)}"
-        raise ConfigError(msg, hint="train it again, or use the modules and data that it was trained for")
-
-
-def _vocabulary_differences(trained: Vocabulary, given: Vocabulary) -> list[str]:
-    found: list[str] = []
-    pairs: tuple[tuple[str, tuple[EventKind | LabKind, ...], tuple[EventKind | LabKind, ...]], ...] = (
-        ("event", trained.events, given.events),
-        ("lab", trained.labs, given.labs),
-    )
-    for what, old, new in pairs:
-        old_by_name, new_by_name = {kind.name: kind for kind in old}, {kind.name: kind for kind in new}
-        found += [f"{what} {name!r} is gone" for name in old_by_name if name not in new_by_name]
-        found += [f"{what} {name!r} is new" for name in new_by_name if name not in old_by_name]
-        found += [
-            f"{what} {name!r} changed" for name, kind in old_by_name.items() if new_by_name.get(name, kind) != kind
-        ]
-        if not found and tuple(old_by_name) != tuple(new_by_name):
-            found.append(f"the order of {what}s changed")
-    return found
-
-
 def host_tree(tree: Tree) -> Tree:
     """The same arrays in the memory of the host."""
     return jax.tree.map(np.asarray, tree)

@@ -83,7 +83,8 @@ def trained_model(checkpoint: Checkpoint, *, folder: Path) -> TrainedModel:
         counts = said["demographics"]
         demographics = None if counts is None else Demographics(**{name: np.array(counts[name]) for name in counts})
         min_age_years = float(said["min_age_years"])
-    except (KeyError, TypeError) as error:
+        modules = {str(key): str(digest) for key, digest in said["modules"].items()}
+    except (AttributeError, KeyError, TypeError) as error:
         msg = f"{folder}: the description of the model cannot be read: {error}"
         raise DataFileError(msg) from error
     return TrainedModel(
@@ -93,4 +94,5 @@ def trained_model(checkpoint: Checkpoint, *, folder: Path) -> TrainedModel:
         demographics=demographics,
         min_age_years=min_age_years,
         digest=checkpoint.digest,
+        modules=modules,
     )

@@ -17,10 +17,11 @@ from flax import serialization
 from trajsim.errors import ConfigError, DataFileError
 from trajsim.event_sequences import EventSequences, Legality
 from trajsim.learn.batches import pad
-from trajsim.learn.calibration import calibrate, release_counts, release_demographics, releases_of
+from trajsim.learn.calibration import calibrate, release_counts, release_demographics, release_entry, releases_of
 from trajsim.learn.cards import Provenance, cards_of, make_model_card, make_privacy_card
 from trajsim.learn.checkpoint_files import FILES, Tree, host_tree, require_checkpoint_folder, write_durably
 from trajsim.learn.checkpoints import read_checkpoint, write_checkpoint
+from trajsim.learn.entry_moments import fit_conditions, with_conditions_of
 from trajsim.learn.loss import PRIVATE_WEIGHTS, WEIGHTS, Loss
 from trajsim.learn.models.network import initial_parameters
 from trajsim.learn.models.specification import ModelSpecification
@@ -206,7 +207,7 @@ def fit(
     spec = ModelSpecification(vocabulary=inputs.sequences.vocabulary, kind=settings.kind, width=settings.width)
     legality = inputs.legality or Legality.first_occurrences(spec.n_events)
     first = _begin(spec, legality, inputs, settings, watch)
-    resume = ResumeFolder.beside(out, run=_run_of(inputs, settings, first))
+    resume = ResumeFolder.beside(out, run=_run_of(inputs, settings, first, legality))
     keys = SecretKeys.of_run(resume, insecure_seed=settings.insecure_seed) if plan is not None else None
     buckets: list[Rows] = [bucket.rows for bucket in pad(people, legality)]
     loss = Loss(spec, settings.weights)
@@ -226,13 +227,17 @@ def fit(
             progress=_watcher(watch, "training"),
         )
         parameters = result.parameters
-    counts = release_counts(loss.counts, parameters, buckets, plan=plan, keys=keys)
+    counts = loss.counts if plan is None else loss.bounded_counts
+    calibrated = calibrate(parameters, release_counts(counts, parameters, buckets, plan=plan, keys=keys))
     demographics = release_demographics(people, plan=plan, keys=keys)
-    # The total of a released histogram is the number of patients as far as the budget says it.
-    n_patients = max(1, round(float(demographics.sex_age.sum())))
+    moments = release_entry(people, plan=plan, keys=keys)
+    if moments is not None:
+        if plan is not None:  # nothing trained them: noise alone has moved them
+            calibrated = with_conditions_of(spec, calibrated, first)
+        calibrated = fit_conditions(spec, calibrated, moments, demographics)
     model = TrainedModel(
         spec=spec,
-        params=host_tree(calibrate(parameters, counts, n_patients=n_patients)),
+        params=host_tree(calibrated),
         legality=legality,
         demographics=demographics,
     )
@@ -274,13 +279,15 @@ def _digest_text(settings: TrainingSettings, first: Tree) -> str:
     return total.hexdigest()[:16]
 
 
-def _run_of(inputs: FitInputs, settings: FitSettings, first: Tree) -> dict[str, Any]:
+def _run_of(inputs: FitInputs, settings: FitSettings, first: Tree, legality: Legality) -> dict[str, Any]:
     """What must be the same for a killed run to go on."""
+    names = inputs.sequences.vocabulary.event_names
     return {
         **asdict(settings),
         "sequences": digest_sequences(inputs.sequences),
         "first_parameters": _digest_text(settings.pretraining, first),
         "modules": dict(inputs.modules),
+        "orders": {" ".join(order): "forbidden" for order in legality.forbidden_orders(names)},
     }
 
 

@@ -12,22 +12,30 @@ import jax
 import jax.numpy as jnp
 
 from trajsim.learn.features import clock_features, mark_features
+from trajsim.learn.models.entry import FIRST_CONDITION
 from trajsim.learn.models.network import Network, Parameters
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import MOST_REFRESHES, TRAINING
 
 Row = Mapping[str, jax.Array]
 
-PARTS = ("events", "same_day", "visits", "panels", "values", "entry")
+PARTS = ("events", "same_day", "visits", "panels", "values", "conditions", "entry")
 TINY = 1e-12
 MOST_LOG_HAZARD = 8.0  # e^8 per year is within the hour: no gradient beyond it
 WORST_VALUE = 20.0
+MOST_EVENTS = 3
+MOST_EXPECTED = 1.5
 HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
-WEIGHTS = {"events": 2.0, "same_day": 1.0, "visits": 0.5, "panels": 0.7, "values": 0.7, "entry": 0.7}
-"""Weights of the parts in training."""
+WEIGHTS = {
+    "events": 2.0, "same_day": 1.0, "visits": 0.5, "panels": 0.7, "values": 0.7, "conditions": 0.7, "entry": 0.7,
+}  # fmt: skip
+"""Weights of the parts in training. `conditions`: what a patient has at entry; `entry`: the rest of that day."""
 
-PRIVATE_WEIGHTS = {"events": 4.0, "same_day": 1.0, "visits": 0.5, "panels": 0.7, "values": 0.7, "entry": 0.7}
-"""The same under privacy: all parts share one clip norm, and what weighs more is heard through the noise."""
+PRIVATE_WEIGHTS = {
+    "events": 4.0, "same_day": 1.0, "visits": 0.4, "panels": 0.5, "values": 0.4, "conditions": 0.0, "entry": 0.4,
+}  # fmt: skip
+"""The same under privacy: all parts share one clip norm, and what weighs more is heard through the noise. Conditions at
+entry are not trained but fitted to released counts (`trajsim.learn.entry_moments`)."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,21 @@ class Loss:
         return self._run(params, row, self._parts)
 
     def counts(self, params: Parameters, row: Row) -> dict[str, jax.Array]:
-        """What was seen and what the model expected: events by kind, visits by piece of the gap, entry items."""
+        """What was seen and what the model expected: events by kind, visits by piece of the gap."""
         return self._run(params, row, self._counts)
+
+    def bounded_counts(self, params: Parameters, row: Row) -> dict[str, jax.Array]:
+        """The same, of events only until there were `MOST_EVENTS`, or `MOST_EXPECTED` were expected.
+
+        Where counting stops depends on the past alone, so what is expected until then is what a right model sees on
+        average. Clipping whole histories instead would take more from those of whom much was expected, and every
+        hazard would come out too high.
+        """
+
+        def of(network: Network, row: Row) -> dict[str, jax.Array]:
+            return self._counts(network, row, is_bounded=True)
+
+        return self._run(params, row, of)
 
     def _run(
         self, params: Parameters, row: Row, of: Callable[[Network, Row], dict[str, jax.Array]]
@@ -112,6 +133,8 @@ class Loss:
         at_visit = jnp.take_along_axis(visits, ended[..., None], axis=-1)[..., 0]
         plain_visit = row["mark_visit"] * (1.0 - row["mark_any"])
         logs = jnp.log(jnp.where(row["mark_events"] > 0, at_event, 1.0) + TINY)
+        entry = network.entry(row)
+        conditions = slice(FIRST_CONDITION, FIRST_CONDITION + self.spec.n_events - 1)
         event_part = jnp.sum(events * exposure[..., None]) - jnp.sum(logs * row["mark_events"])
         visit_part = jnp.sum(visits * exposure) - jnp.sum(jnp.log(at_visit + TINY) * plain_visit)
         return {
@@ -119,7 +142,8 @@ class Loss:
             "same_day": self._same_day(network, row),
             "visits": visit_part + self._visit_too(network, row, features, readings),
             **self._labs(network, row, features, readings),
-            "entry": network.entry(row),
+            "conditions": jnp.sum(entry[conditions]),
+            "entry": jnp.sum(entry[:FIRST_CONDITION]) + jnp.sum(entry[conditions.stop :]),
         }
 
     def _same_day(self, network: Network, row: Row) -> jax.Array:
@@ -156,18 +180,19 @@ class Loss:
             "values": -jnp.sum(row["measured"] * values),
         }
 
-    def _counts(self, network: Network, row: Row) -> dict[str, jax.Array]:
+    def _counts(self, network: Network, row: Row, *, is_bounded: bool = False) -> dict[str, jax.Array]:
         _, _, events, visits, exposure = self._exposed(network, row)
         ended = jnp.asarray(TRAINING.offset)[TRAINING.of(jnp, row["gap"])]
         pieces = jax.nn.one_hot(jnp.asarray(TRAINING.offset), int(TRAINING.offset.max()) + 1)
         plain_visit = row["mark_visit"] * (1.0 - row["mark_any"])
-        linear = network.entry.linear(network.entry.basis(row["sex"], row["entry_age"]), network.entry.values(row))
-        k = self.spec.n_events - 1
+        expected = jnp.sum(events * exposure[..., None], axis=-2)
+        counts = jnp.ones(expected.shape[0])
+        if is_bounded:
+            before = [jnp.cumsum(part) - part for part in (row["mark_events"].sum(-1), expected.sum(-1))]
+            counts = 1.0 * ((before[0] < MOST_EVENTS) & (before[1] < MOST_EXPECTED))
         return {
-            "events_seen": jnp.sum(row["mark_events"], axis=0),
-            "events_expected": jnp.sum(events * exposure[..., None], axis=(0, 1)),
+            "events_seen": counts @ row["mark_events"],
+            "events_expected": counts @ expected,
             "visits_seen": jnp.sum(plain_visit[..., None] * jax.nn.one_hot(ended, pieces.shape[1]), axis=0),
             "visits_expected": jnp.sum((visits * exposure) @ pieces, axis=0),
-            "entry_seen": row["entry_prevalent"],
-            "entry_expected": jax.nn.sigmoid(linear[2 : 2 + k]),
         }

@@ -30,7 +30,7 @@ from trajsim.learn.checkpoint_files import Tree
 from trajsim.learn.resuming import ResumeFolder
 from trajsim.learn.training import Loss, Rows, TrainingProgress, fixed_chunks, n_rows
 
-L2_CLIP_NORM = 15.0
+L2_CLIP_NORM = 12.0
 STEPS = 600
 PEAK_LEARNING_RATE = 0.0135
 _B2 = 0.99

@@ -1,7 +1,7 @@
 """What a killed training needs to go on: keys, optimizer and position, apart from the checkpoint and never released."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,11 @@ class ResumeFolder:
         asked = json_value(run)
         if (path / _RESUME_RUN).is_file():
             found = read_json(path / _RESUME_RUN)
-            differing = sorted(key for key in {*found, *asked} if found.get(key) != asked.get(key))
+            differing = list(_differences(found, asked))
             if differing:
-                shown = "; ".join(f"{key} was {found.get(key)!r}, is {asked.get(key)!r}" for key in differing)
-                msg = f"{path}: an interrupted training of something else stands here: {shown}"
-                raise ConfigError(msg, hint="give the same command again, or remove the folder to start anew")
+                msg = f"{path}: an interrupted training of something else stands here: {'; '.join(differing)}"
+                hint = "give the same command again, with the same modules and data, or remove the folder to start anew"
+                raise ConfigError(msg, hint=hint)
             return
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -83,3 +83,13 @@ class ResumeFolder:
     def remove(self) -> None:
         """Ends the run: its keys are gone with it."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _differences(found: Mapping[str, Any], asked: Mapping[str, Any], within: str = "") -> Iterator[str]:
+    """What differs between two runs, entry by entry where an entry has entries of its own."""
+    for key in sorted({*found, *asked}):
+        was, is_now = found.get(key), asked.get(key)
+        if isinstance(was, dict) and isinstance(is_now, dict):
+            yield from _differences(was, is_now, f"{within}{key}: ")
+        elif was != is_now:
+            yield f"{within}{key} was {was!r}, is {is_now!r}"

@@ -22,7 +22,7 @@ from trajsim.learn.models.network import Parameters, applied
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import LIFELONG, MOST_REFRESHES, REFRESH_DAYS, TRAINING
 from trajsim.learn.stepping import Memory, Person, Stepper
-from trajsim.learn.trained import AGE_BAND_YEARS, FOLLOW_UP_AGE_YEARS, Demographics, TrainedModel
+from trajsim.learn.trained import FOLLOW_UP_AGE_YEARS, Demographics, TrainedModel
 
 SMALLEST = 256
 LARGEST = 16_384
@@ -332,7 +332,7 @@ def sample_entries(model: TrainedModel, n: int, *, seed: int) -> EventSequences:
         raise ConfigError(msg)
     spec = model.spec
     rng = np.random.default_rng([seed, 0x656E7472])
-    is_male, age = _ages(model.demographics, n, rng)
+    is_male, age = model.demographics.draw(n, rng)
     key = jax.random.fold_in(jax.random.key(seed % 2**32), 0x656E7472)
     items = np.asarray(
         _entry_items(spec, model.params, key, jnp.asarray(is_male, jnp.float32), jnp.asarray(age, jnp.float32))
@@ -354,8 +354,7 @@ def sample_entries(model: TrainedModel, n: int, *, seed: int) -> EventSequences:
             when[:, item.column] = np.where(exists, np.round(np.minimum(years, 40.0) * DAYS_PER_YEAR), -1)
         elif item.name == "entry_value":
             values[:, item.column] = np.where(exists, labs[item.column].published(column), np.nan)
-    legal = model.legality
-    held &= ~((held[:, None, :] & legal.excludes & ~np.eye(k, dtype=bool)).any(axis=-1))
+    held = model.legality.attainable(held)
     return EventSequences(
         vocabulary=spec.vocabulary, patient_id=np.array([f"synthetic-{i}" for i in range(n)]),
         split=np.zeros(n, dtype=np.uint8), is_male=is_male,
@@ -372,15 +371,6 @@ def _entry_items(
     spec: ModelSpecification, params: Parameters, key: jax.Array, sex: jax.Array, age: jax.Array
 ) -> jax.Array:
     return applied(spec, params, lambda network: network.entry.sample(key, sex, age))
-
-
-def _ages(
-    demographics: Demographics, n: int, rng: np.random.Generator
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    counts = np.maximum(demographics.sex_age, 0.0).ravel()
-    cell = rng.choice(len(counts), size=n, p=counts / counts.sum())
-    bands = demographics.sex_age.shape[1]
-    return cell >= bands, (cell % bands + rng.random(n)) * AGE_BAND_YEARS
 
 
 def _follow_up(

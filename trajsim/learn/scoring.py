@@ -51,7 +51,7 @@ def _read(spec: ModelSpecification, params: Parameters, rows: Row) -> dict[str, 
 def teacher_forced(model: TrainedModel, sequences: EventSequences) -> TeacherForced:
     """Reads every patient with a model."""
     n, k = len(sequences), model.spec.n_events
-    names = ("events", "visits", "panels", "values", "entry")
+    names = ("events", "visits", "panels", "values", "conditions", "entry")
     parts = {name: np.zeros(n) for name in names}
     counts = {name: np.zeros((n, k)) for name in ("events_expected", "events_seen")}
     for bucket in pad(sequences, model.legality):
@@ -63,7 +63,8 @@ def teacher_forced(model: TrainedModel, sequences: EventSequences) -> TeacherFor
                 for name, column in (parts | counts).items():
                     column[at] = np.asarray(read[name])[~padding]
     return TeacherForced(
-        **{f"nll_{name}": parts[name] for name in names},
+        **{f"nll_{name}": parts[name] for name in names[:-2]},
+        nll_entry=parts["conditions"] + parts["entry"],
         expected=counts["events_expected"],
         observed=counts["events_seen"],
     )

@@ -1,6 +1,7 @@
 """A model after training: parameters, the shape they belong to, and what else it needs to be asked or sampled."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,13 @@ class Demographics:
     sex_age: NDArray[np.float64]
     follow_up: NDArray[np.float64]
 
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """[n] Whether new patients are male, and [n] their ages at entry in years."""
+        counts = np.maximum(self.sex_age, 0.0).ravel()
+        cell = rng.choice(len(counts), size=n, p=counts / counts.sum())
+        bands = self.sex_age.shape[1]
+        return cell >= bands, (cell % bands + rng.random(n)) * AGE_BAND_YEARS
+
 
 @dataclass(frozen=True, eq=False)
 class TrainedModel:
@@ -39,6 +47,7 @@ class TrainedModel:
         demographics: Of the cohort that it was trained on; None for a model that cannot draw one.
         min_age_years: Below this age it does not act in the engine.
         digest: sha256 of the checkpoint it was read from, or empty.
+        modules: sha256 of every module that it was trained with, by key; empty where no module is bound to its events.
     """
 
     spec: ModelSpecification
@@ -47,3 +56,4 @@ class TrainedModel:
     demographics: Demographics | None = None
     min_age_years: float = 18.0
     digest: str = ""
+    modules: Mapping[str, str] = field(default_factory=dict)

@@ -93,6 +93,16 @@ def test_what_cannot_be_trained_is_refused_before_training(
     assert not (tmp_path / "checkpoint").exists()
 
 
+def test_marks_of_modules_that_forbid_more_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = make_canaries(_VOCABULARY, 60, rng=np.random.default_rng(1))
+    split = (np.arange(60) >= 40).astype(np.uint8)
+    fever = np.array([True, False])
+    write_sequences(replace(made, split=split, forbidden=made.events & fever), tmp_path / "marked", report={})
+    assert _fit(tmp_path / "marked", tmp_path / "checkpoint") == 2
+    assert f"allow it: fever ({made.events[:, 0].sum()})" in capsys.readouterr().err
+    assert not (tmp_path / "checkpoint").exists()
+
+
 def test_events_that_the_data_lack_are_named(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     events = tmp_path / "events.yaml"
     events.write_text("events:\n  - name: gout\n    codes: {LOCAL: [g]}\ndeath: {}\n")

@@ -32,7 +32,7 @@ def data_fixture(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _write_data(tmp_path_factory.mktemp("data") / "sequences", replace(sequences, split=split))
 
 
-def _write_model(folder: Path, vocabulary: Vocabulary) -> Path:
+def _write_model(folder: Path, vocabulary: Vocabulary, legality: Legality | None = None) -> Path:
     spec = ModelSpecification(vocabulary=vocabulary, width=4)
     n_events = len(vocabulary.events)
     sex_age = np.zeros((2, N_AGE_BANDS))
@@ -42,7 +42,7 @@ def _write_model(folder: Path, vocabulary: Vocabulary) -> Path:
     model = TrainedModel(
         spec=spec,
         params=initial_parameters(spec, jax.random.key(0)),
-        legality=Legality.first_occurrences(n_events),
+        legality=legality or Legality.first_occurrences(n_events),
         demographics=Demographics(sex_age=sex_age, follow_up=follow_up),
     )
     write_checkpoint(model, folder, cards={name: {} if name.endswith("json") else "# Card\n" for name in CARDS})
@@ -100,3 +100,20 @@ def test_options_out_of_range_are_refused(
 ) -> None:
     assert main(["score", str(checkpoint), "--data", str(data), option, value]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_models_and_data_of_other_modules_are_named(
+    checkpoint: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = VOCABULARY.event_names
+    strict = Legality.first_occurrences(len(names))
+    strict.needs[1, 0] = True
+    reference = _write_model(tmp_path / "reference", VOCABULARY, strict)
+    assert main(["score", str(checkpoint), "--data", str(data), "--reference", str(reference)]) == 2
+    said = capsys.readouterr().err
+    assert str(reference) in said
+    assert f"{names[1]} may no longer come before {names[0]}" in said
+    sequences = made_up_sequences(60, 41, split="held_out")
+    marked = _write_data(tmp_path / "marked", replace(sequences, forbidden=sequences.events))
+    assert main(["score", str(checkpoint), "--data", str(marked)]) == 2
+    assert f"marked as forbidden, though the modules of the model allow it: {names[0]} (" in capsys.readouterr().err

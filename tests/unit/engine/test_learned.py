@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 from trajsim.engine.compile import compile_modules
 from trajsim.engine.events import Catalogue, EventKind
 from trajsim.engine.learned import with_model
-from trajsim.engine.metrics import StateMetrics
-from trajsim.engine.opcodes import Log
 from trajsim.engine.options import PerformanceOptions, SimulationOptions
 from trajsim.engine.program import Program
 from trajsim.engine.reference.learned import blank_tile
@@ -21,8 +19,6 @@ from trajsim.engine.simulate import simulate
 from trajsim.engine.trace import trace_patient
 from trajsim.errors import ConfigError
 from trajsim.formula import FIELDS, Formula, Operation
-from trajsim.gmf.graph import arrows
-from trajsim.gmf.library import bundled_modules_root, load_modules
 from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.build import build_cohort
@@ -246,68 +242,6 @@ def test_before_the_domain_a_measurement_is_its_own() -> None:
     assert not own[~early].any()
 
 
-# --- legality ---------------------------------------------------------------------------------------------------------
-
-
-class _Arrows(StateMetrics):
-    """Counts moves of patients, and those that no arrow of a module allows."""
-
-    def __init__(self, program: Program) -> None:
-        super().__init__(program)
-        self.n_moves = 0
-        self.illegal: set[tuple[str, str]] = set()
-        modules = program.modules.modules
-        self._allowed = {
-            (program.catalogue.state_index(key, a), program.catalogue.state_index(key, b))
-            for key, module in modules.items()
-            for a, b in arrows(module).edges
-        } | {
-            (program.catalogue.state_index(key, name), program.catalogue.state_index(key, target))
-            for key, module in modules.items()
-            for name, state in module.states.items()
-            if state.trajsim is not None
-            for target in state.trajsim.events.values()
-            if target is not None
-        }
-        self._names = [f"{source.module}: {source.state}" for source in program.catalogue.sources]
-
-    def add_log(self, log: np.recarray, n: int) -> None:
-        left: dict[int, int] = {}
-        columns = [log[name][:n].tolist() for name in ("kind", "file", "state")]
-        for kind, file, state in zip(*columns, strict=True):
-            if kind == Log.CREATE:
-                left.pop(file, None)
-            elif kind == Log.EXIT:
-                left[file] = state
-            elif kind == Log.PUSH and file in left:
-                self.n_moves += 1
-                move = (left.pop(file), state)
-                if move not in self._allowed:
-                    self.illegal.add((self._names[move[0]], self._names[move[1]]))
-
-
-@pytest.mark.parametrize("kind", ["random", "infinite"])
-def test_no_model_makes_a_patient_take_an_arrow_that_the_modules_do_not_have(kind: Any) -> None:  # noqa: ANN401
-    wanted = 1_000_000 if IS_NIGHTLY else 20_000
-    modules = bind_at_random(load_modules(bundled_modules_root()), 3)
-    options = SimulationOptions(seed=7, end_ms=END_MS)
-    rates = (("diabetes", 0.02), ("stroke", 0.05), ("fall", 0.1), ("death", 0.01), (VISIT, 1.0))
-    model = ClosedFormModel(kind=kind, rates=rates, together=0.1, refresh_days=366.0, wildness=0.02)
-    if kind == "infinite":
-        model = replace(model, rates=rates[:-1])  # a visit on each day of a life would only cost time
-    program, seen, first, batch = None, None, 0, 128 if IS_NIGHTLY else 8
-    while seen is None or seen.n_moves < wanted:
-        people = PopulationOptions(end_ms=END_MS, age_low=20, age_high=40)
-        cohort = build_cohort(people, first_patient=first, n_patients=batch, seed=7)
-        if program is None:
-            program = with_model(compile_modules(modules, texts=cohort.texts()), model)
-            seen = _Arrows(program)
-        for _ in simulate(program, cohort, options, metrics=seen).lives():
-            pass
-        first += batch
-    assert seen.illegal == set()
-
-
 # --- models that are written out --------------------------------------------------------------------------------------
 
 
@@ -341,6 +275,21 @@ def test_a_model_that_is_written_out_gives_the_lives_of_one_that_is_asked() -> N
     assert with_model(program, asked).suspends
     assert not with_model(program, worked).suspends
     assert lives_of(modules, asked, 40).tolist() == lives_of(modules, worked, 40).tolist()
+
+
+class _Wrapped:
+    """Hands on whatever the model inside has."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._model, name)
+
+
+def test_a_wrapper_is_asked_though_the_model_inside_has_a_formula() -> None:
+    program = compile_modules(measuring(10), texts=cohort_of(1).texts(), lifecycle=Lifecycle.NONE)
+    assert with_model(program, _Wrapped(_Written(**RATES))).suspends
 
 
 @pytest.mark.parametrize("field", ["log_hazard", "value_mean", "panel_probability"])

@@ -6,7 +6,6 @@ from trajsim.errors import ConfigError, PrivacyError
 from trajsim.learn.accounting import (
     Release,
     calibration_multiplier,
-    demographics_multiplier,
     epsilon_of,
     solve_noise_multiplier,
 )
@@ -17,7 +16,6 @@ def test_calibration_noise_goes_through_the_measured_settings() -> None:
         assert calibration_multiplier(epsilon) == pytest.approx(multiplier)
     grid = [calibration_multiplier(epsilon) for epsilon in (0.2, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0)]
     assert grid == sorted(grid, reverse=True)
-    assert demographics_multiplier(3.0) == pytest.approx(9.0)
 
 
 def test_nothing_costs_nothing_and_no_noise_costs_everything() -> None:

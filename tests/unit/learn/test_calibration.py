@@ -6,22 +6,25 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.unit.learn.made_up import cohort
 from trajsim.errors import PrivacyError
 from trajsim.event_sequences import EventKind, EventSequences, Vocabulary
 from trajsim.learn.accounting import Release
 from trajsim.learn.calibration import (
     CLIP_NORMS,
+    ENTRY_NORM,
     FOLLOW_UP,
     SEX_AND_AGE,
     ReleasedCounts,
     calibrate,
     log_ratio,
-    logit_shift,
     release_counts,
     release_demographics,
+    release_entry,
     releases_of,
 )
 from trajsim.learn.checkpoint_files import Tree
+from trajsim.learn.entry_moments import BMI_WEIGHT, GROUP_WEIGHT, PAIR_WEIGHT
 from trajsim.learn.private import PrivacyPlan, SecretKeys
 from trajsim.learn.training import Rows
 
@@ -44,8 +47,6 @@ def _counts(parameters: Tree, row: Tree) -> dict[str, jax.Array]:
         "events_expected": parameters["rate"] * jnp.ones(2),
         "visits_seen": row["visits"],
         "visits_expected": jnp.ones(3),
-        "entry_seen": jnp.zeros(0),
-        "entry_expected": jnp.zeros(0),
     }
 
 
@@ -85,6 +86,42 @@ def test_one_patient_changes_a_sum_by_at_most_its_clip_norm(seen: list[float]) -
             assert np.linalg.norm(moved) <= norm * (1 + 1e-5)
 
 
+def test_one_patient_changes_the_counts_at_entry_by_at_most_their_norm() -> None:
+    plan = replace(_PLAN, epsilon=math.inf, releases=_silent(releases_of(3.0)))
+    people = cohort(60)
+    everything = people.prevalent.copy()
+    everything[0, :-1] = True
+    people = replace(people, prevalent=everything, bmi=np.full(len(people), 80.0))
+    for left_out in range(len(people)):
+        rest = people.take(np.flatnonzero(np.arange(len(people)) != left_out))
+        both = [release_entry(some, plan=plan, keys=_KEYS) for some in (people, rest)]
+        moved = [
+            np.asarray(getattr(both[0], name)) - getattr(both[1], name) for name in ("all", "by_group", "pairs", "bmi")
+        ]
+        loud = (1.0, GROUP_WEIGHT, PAIR_WEIGHT, BMI_WEIGHT)
+        norm = math.sqrt(sum(float(np.square(part * weight).sum()) for part, weight in zip(moved, loud, strict=True)))
+        assert norm <= ENTRY_NORM * (1 + 1e-9)
+        assert norm > 0 or not rest.prevalent.any() or not people.prevalent[left_out].any()
+
+
+def test_counts_at_entry_are_exact_without_privacy_and_noisy_with_it() -> None:
+    people = cohort(200)
+    exact = release_entry(people, plan=None, keys=None)
+    assert exact is not None
+    np.testing.assert_array_equal(exact.all, people.prevalent[:, :-1].sum(axis=0))
+    np.testing.assert_allclose(exact.by_group.sum(axis=0), exact.all)
+    assert exact.pairs[0, 1] == pytest.approx((people.prevalent[:, 0] & people.prevalent[:, 1]).sum())
+    assert exact.pairs[1, 0] == 0
+    plan = replace(_PLAN, epsilon=math.inf, releases=releases_of(3.0))
+    noises = []
+    for seed in range(40):
+        loud = release_entry(people, plan=plan, keys=SecretKeys.from_insecure_seed(seed))
+        assert loud is not None
+        noises += list(loud.all - exact.all) + list(GROUP_WEIGHT * (loud.by_group - exact.by_group).ravel())
+    # 880 draws: their standard deviation is within a tenth of 5 x ENTRY_NORM (4 standard errors: .095).
+    assert np.std(noises) == pytest.approx(5.0 * ENTRY_NORM, rel=0.1)
+
+
 def _silent(releases: tuple[Release, ...]) -> tuple[Release, ...]:
     return tuple(replace(release, noise_multiplier=0.0) for release in releases)
 
@@ -104,7 +141,7 @@ def test_noise_has_the_stated_size_and_each_release_its_own() -> None:
     same = release_counts(_counts, _PARAMETERS, [_rows(9, 1)], plan=plan, keys=_KEYS)
     again = release_counts(_counts, _PARAMETERS, [_rows(9, 1)], plan=plan, keys=_KEYS)
     np.testing.assert_array_equal(same["events"].seen, again["events"].seen)
-    assert same["events"].stddev == pytest.approx(12.0)
+    assert same["events"].stddev == pytest.approx(15.75)
     assert not np.allclose(same["events"].seen - same["visits"].seen[:2], 0)
 
 
@@ -151,12 +188,10 @@ def test_what_the_budget_does_not_pay_is_not_released() -> None:
 def test_ratios_are_drawn_to_nothing_where_noise_is_as_large_as_the_counts() -> None:
     exact = ReleasedCounts(seen=np.array([120.0, 50.0]), expected=np.array([100.0, 100.0]), stddev=0.0)
     np.testing.assert_allclose(log_ratio(exact), np.log([1.2, 0.5]))
-    np.testing.assert_allclose(logit_shift(exact, n_patients=200), [math.log(1.5), math.log(1 / 3)], rtol=1e-6)
     noisy = ReleasedCounts(seen=np.array([1200.0, -5.0]), expected=np.array([1000.0, 30.0]), stddev=12.0)
     found = log_ratio(noisy)
     assert found[0] == pytest.approx(math.log(1.2), rel=0.01)
     assert -0.25 < found[1] < 0
-    assert np.isfinite(logit_shift(noisy, n_patients=1000)).all()
 
 
 def test_only_biases_move() -> None:
@@ -169,10 +204,9 @@ def test_only_biases_move() -> None:
     }
     two = ReleasedCounts(seen=np.array([200.0, 100.0]), expected=np.array([100.0, 100.0]), stddev=0.0)
     three = ReleasedCounts(seen=np.full(3, 50.0), expected=np.full(3, 100.0), stddev=0.0)
-    one = ReleasedCounts(seen=np.array([50.0]), expected=np.array([20.0]), stddev=0.0)
-    moved = calibrate(parameters, {"events": two, "visits": three, "entry": one}, n_patients=100)["params"]
+    moved = calibrate(parameters, {"events": two, "visits": three})["params"]
     np.testing.assert_allclose(moved["heads"]["hazard_bias"], [math.log(2), 0, 0], atol=1e-6)
     np.testing.assert_allclose(moved["heads"]["offset"][:, -1], [math.log(0.5)] * 3, rtol=1e-6)
     assert not moved["heads"]["offset"][:, :-1].any()
-    np.testing.assert_allclose(moved["entry"]["bias"], [0, 0, math.log(4), 0, 0], atol=1e-6)
+    assert moved["entry"] is parameters["params"]["entry"]
     assert moved["core"] is parameters["params"]["core"]

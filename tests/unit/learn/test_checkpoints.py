@@ -33,6 +33,7 @@ def test_a_trained_model_comes_back(tmp_path: Path, *, has_demographics: bool) -
     digest = write_checkpoint(model, tmp_path / "out", cards=_CARDS, modules={"fever": "aa"})
     read = read_checkpoint(tmp_path / "out")
     assert (read.spec, read.min_age_years, read.digest) == (_SPEC, 30.0, digest)
+    assert read.modules == {"fever": "aa"}
     assert jax.tree.all(jax.tree.map(np.array_equal, dict(model.params), read.params))
     np.testing.assert_array_equal(read.legality.excludes, np.eye(2, dtype=bool))
     assert (read.demographics is None) != has_demographics

@@ -18,6 +18,8 @@ def test_state_of_another_run_is_refused_by_name(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["x"], [1.5, 2.5])
     with pytest.raises(ConfigError, match="steps was 3, is 4"):
         ResumeFolder.beside(tmp_path / "out", run={"data": "a", "steps": 4})
+    with pytest.raises(ConfigError, match="data was 'a', is 'b'; steps was 3, is 4"):
+        ResumeFolder.beside(tmp_path / "out", run={"data": "b", "steps": 4})
     (resume.path / "state.msgpack").write_bytes(b"\xc1")
     with pytest.raises(DataFileError, match="damaged"):
         resume.load({"x": np.zeros(2)})
@@ -31,3 +33,13 @@ def test_keys_are_for_the_owner_alone(tmp_path: Path) -> None:
     resume.save_keys({"noise": "00ff"})
     assert resume.keys() == {"noise": "00ff"}
     assert (tmp_path / "run" / "keys.json").stat().st_mode & 0o077 == 0
+
+
+def test_of_modules_and_orders_only_those_that_differ_are_named(tmp_path: Path) -> None:
+    run = {"modules": {"stroke": "aa", "gout": "bb"}, "orders": {"angina after stroke": "forbidden"}}
+    ResumeFolder(tmp_path / "run", run=run)
+    with pytest.raises(ConfigError) as refusal:
+        ResumeFolder(tmp_path / "run", run={"modules": {"stroke": "cc", "gout": "bb"}, "orders": {}})
+    assert refusal.value.message.endswith(
+        "modules: stroke was 'aa', is 'cc'; orders: angina after stroke was 'forbidden', is None"
+    )

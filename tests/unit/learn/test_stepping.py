@@ -13,7 +13,7 @@ from trajsim.event_sequences import Legality
 from trajsim.learn.answers import LearnedTrajectories
 from trajsim.learn.batches import pad
 from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi
-from trajsim.learn.loss import Loss
+from trajsim.learn.loss import MOST_EVENTS, MOST_EXPECTED, Loss
 from trajsim.learn.models.network import Network, Parameters, applied, initial_parameters
 from trajsim.learn.models.specification import KINDS, ModelSpecification
 from trajsim.learn.pieces import TRAINING
@@ -180,3 +180,18 @@ def test_what_a_patient_has_had_does_not_come_again(model: TrainedModel) -> None
     later = asked.answer(_questions(asked, memory=answer.memory, is_step=np.zeros(TILE, dtype=bool)))
     assert np.isneginf(later.log_hazard[:, 1]).all()
     assert (later.co_probability[:, 1] == 0.0).all()
+
+
+def test_bounded_counts_stop_by_the_past_alone() -> None:
+    spec = ModelSpecification(vocabulary=VOCABULARY, width=6)
+    params, loss = _shaken(spec), Loss(spec)
+    of_all = [jax.jit(jax.vmap(counts, in_axes=(None, 0))) for counts in (loss.counts, loss.bounded_counts)]
+    (bucket,) = [bucket for bucket in pad(cohort(90, most_days=14)) if bucket.rows["state"].shape[1] == 17]
+    full, bounded = (counts(params, bucket.rows) for counts in of_all)
+    expected, seen = (np.asarray(full[name]).sum(axis=1) for name in ("events_expected", "events_seen"))
+    is_short = (expected < MOST_EXPECTED) & (seen < MOST_EVENTS)
+    assert 0 < is_short.sum() < len(bucket)
+    for name in ("events_seen", "events_expected"):
+        np.testing.assert_allclose(bounded[name][is_short], full[name][is_short], rtol=1e-6)
+        assert (np.asarray(bounded[name]) <= np.asarray(full[name]) + 1e-5).all()
+    assert np.asarray(bounded["events_expected"])[~is_short].sum() < expected[~is_short].sum()

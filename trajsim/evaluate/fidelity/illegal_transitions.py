@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from trajsim.evaluate.histories import held_on_day
+from trajsim.evaluate.histories import held_before_day
 from trajsim.evaluate.metric import FREE_RUN, Metric
 from trajsim.event_sequences import EventSequences, Legality
 
@@ -19,12 +19,8 @@ def illegal_transitions(other: EventSequences, *, legality: Legality | None = No
         legality: What may follow what; first occurrences when None.
     """
     legality = legality or Legality.first_occurrences(other.prevalent.shape[1])
-    patient = other.patient_of_day
-    is_first = np.ones(len(patient), dtype=bool)
-    is_first[1:] = patient[1:] != patient[:-1]
-    before = np.roll(held_on_day(other), 1, axis=0)
-    before[is_first] = other.prevalent[patient[is_first]]
-    before_death = before[:, -1] if other.vocabulary.has_death else np.zeros(len(patient), dtype=bool)
+    before = held_before_day(other)
+    before_death = before[:, -1] if other.vocabulary.has_death else np.zeros(len(before), dtype=bool)
     illegal = other.events & (~legality.legal(before) | before_death[:, None] | other.forbidden)
     total = int(illegal.sum())
     return (Metric(name=NAME, mode=FREE_RUN, value=total, low=total, high=total, n=int(other.events.sum()), floor=0.0),)

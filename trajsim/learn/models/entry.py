@@ -12,10 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from trajsim.learn.models.public_effects import AGE, BMI, EFFECTS, MALE, OTHERWISE
 from trajsim.learn.models.specification import ModelSpecification
 
 N_BASIS = 6
 N_MIXED = 2
+FIRST_CONDITION = 2
+"""Place of the first condition in the chain, after the body mass index: whether it is known, and what it is."""
 HALF_LOG_TAU = 0.5 * math.log(2.0 * math.pi)
 YEARS_SPREAD = 3.0
 
@@ -71,11 +74,23 @@ class EntryHead(nn.Module):
         self.items = entry_items(self.spec)
         m = len(self.items)
         zeros = nn.initializers.zeros_init()
-        self.weights = self.param("weights", zeros, (N_BASIS + m, m))
+        self.weights = self.param("weights", self._weights, (N_BASIS + m, m))
         self.bias = self.param("bias", self._bias, (m,))
         self.shift = self.param("shift", self._shift, (m, N_MIXED))
         self.log_scale = self.param("log_scale", self._scale, (m, N_MIXED))
         self.mix = self.param("mix", zeros, (m, N_MIXED))
+
+    def _weights(self, _key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+        """What brings a condition on is, nearly, what those who have it have more of."""
+        weights = np.zeros(shape, dtype=np.float32)
+        names = self.spec.vocabulary.event_names[:-1]
+        rows = {AGE: 0, MALE: 3, BMI: N_BASIS + 1}
+        rows |= {name: N_BASIS + FIRST_CONDITION + number for number, name in enumerate(names)}
+        for column, name in enumerate(names, FIRST_CONDITION):
+            for factor, effect in EFFECTS.get(name, OTHERWISE).items():
+                if factor in rows and rows[factor] < N_BASIS + column:
+                    weights[rows[factor], column] = effect
+        return jnp.asarray(weights)
 
     def _bias(self, _key: jax.Array, _shape: tuple[int, ...]) -> jax.Array:
         priors = np.array([item.prior for item in self.items])
@@ -118,7 +133,7 @@ class EntryHead(nn.Module):
         return jnp.concatenate([basis, items], axis=-1) @ weights + self.bias
 
     def __call__(self, row: Mapping[str, jax.Array]) -> jax.Array:
-        """Negative log-likelihood of a patient's entry, given age and sex."""
+        """[..., M] Negative log-likelihood of a patient's entry item by item, given age and sex."""
         items = self.values(row)
         linear = self.linear(self.basis(row["sex"], row["entry_age"]), items)
         numbers = np.array([item.is_number for item in self.items])
@@ -126,7 +141,7 @@ class EntryHead(nn.Module):
         z = (items[..., None] - linear[..., None] - self.shift) / jnp.exp(self.log_scale)
         logs = jax.nn.log_softmax(self.mix) - 0.5 * z * z - self.log_scale - HALF_LOG_TAU
         mixed = -jnp.maximum(jax.nn.logsumexp(logs, axis=-1), -20.0)
-        return jnp.sum(jnp.where(numbers, mixed, yes_no) * self.exist(items), axis=-1)
+        return jnp.where(numbers, mixed, yes_no) * self.exist(items)
 
     def sample(self, key: jax.Array, sex: jax.Array, entry_age: jax.Array) -> jax.Array:
         """[n, M] Items of new patients, one after the other along the chain."""
