@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 from trajsim.cli.learned import FLAGSHIP, choose_model
 from trajsim.cli.life_options import LifeOptions
 from trajsim.engine.compile import compile_modules
-from trajsim.engine.options import PerformanceOptions
 from trajsim.engine.simulate import Run, simulate
 from trajsim.event_sequences import EventSequences
 from trajsim.population.build import build_cohort
@@ -66,8 +65,7 @@ def prepare(life: LifeOptions, n: int, wrap: Callable[[Any], Any]) -> tuple[Run,
     program = compile_modules(modules, texts=cohort.texts(), lifecycle=life.simulation().lifecycle)
     model = None if learned is None else wrap(learned.model)
     offset = None if learned is None else learned.death_offset
-    performance = PerformanceOptions(chunk_size=n if model is not None else 64)
-    run = simulate(program, cohort, life.simulation(), model=model, death_offset=offset, performance=performance)
+    run = simulate(program, cohort, life.simulation(), model=model, death_offset=offset)
     return run, model
 
 

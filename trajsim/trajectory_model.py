@@ -8,6 +8,9 @@ A patient's history, for a model, is a series of *steps*: the moment at which th
 every bound event, and every visit that the model itself times. Between steps the model may be asked again (a year has
 gone by, a measurement is wanted, an event has just come); such a question is no step.
 
+A model that is small arithmetic may offer it as a formula (`trajsim.formula`); then nobody waits, and the engine works
+the answers out by itself.
+
 `trajsim.learn` implements this protocol, `trajsim.engine` calls it, and neither imports the other.
 """
 
@@ -16,6 +19,8 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from trajsim.formula import Formula
 
 VISIT = "visit"
 INPUTS = ("age_years", "is_male", "bmi")
@@ -154,3 +159,29 @@ class TrajectoryModel(Protocol):
 
     def answer(self, questions: Questions) -> Answers:
         """Answers all rows at once."""
+
+
+@runtime_checkable
+class WrittenOut(TrajectoryModel, Protocol):
+    """A model that can hand over what it does as a formula.
+
+    Guarantees:
+        Formula and `answer` agree to 1e-5. (tests/unit/learn/test_written_out.py)
+    """
+
+    @property
+    def formula(self) -> Formula | None:
+        """The formula; None if this model cannot be written so."""
+
+
+def formula_of(model: TrajectoryModel) -> Formula | None:
+    """The formula of a model that has one.
+
+    Its class must say so: a wrapper that hands on whatever the model inside has may answer otherwise, and is asked.
+    """
+    return model.formula if hasattr(type(model), "formula") and isinstance(model, WrittenOut) else None
+
+
+def n_question(model: TrajectoryModel) -> int:
+    """Numbers that a question takes at the beginning of the vector of a formula."""
+    return len(model.inputs) + len(model.events) + 2 * len(model.values)

@@ -107,8 +107,8 @@ class Slots:
         lock: AbstractContextManager[object] | None = None,
     ) -> None:
         """Makes room for n lives. `lock` is held while the model is asked."""
-        if program.model is None:
-            msg = "the program was not joined to a model"
+        if program.model is None or not program.suspends:
+            msg = "the program was not joined to a model that must be asked"
             raise ConfigError(msg)
         n = min(n, _LOGGED_SLOTS) if logging else n
         self.program = program

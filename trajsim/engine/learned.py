@@ -1,7 +1,7 @@
 """A learned model joined to a program: its numbers, its bindings, and what it needs in a patient's record."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 
@@ -12,12 +12,14 @@ from trajsim.engine.program import Program, capacity_for, sections
 from trajsim.engine.tile import Tile
 from trajsim.errors import ConfigError
 from trajsim.event_sequences import DEATH
+from trajsim.formula import FIELDS, Formula, Operation
 from trajsim.gmf import model as gmf
 from trajsim.gmf.walk import bodies
 from trajsim.streams.keys import stream_id
-from trajsim.trajectory_model import INPUTS, VISIT, TrajectoryModel
+from trajsim.trajectory_model import INPUTS, VISIT, TrajectoryModel, formula_of, n_question
 
 STREAM = "@model"
+_SECTIONS = ("f_log", "f_co", "f_panel", "f_weight", "f_mean", "f_scale")  # of a record, in the order of `FIELDS`
 _DAY_MS = 86_400_000
 _YEAR_MS = 31_557_600_000.0
 _MOST_VALUES = 12  # a panel is one of 2^n sets
@@ -40,6 +42,9 @@ def with_model(program: Program, model: TrajectoryModel, death_offset: NDArray[n
             named.
     """
     faults = [*_faults(model), *_wrong_units(program.modules, model)]
+    formula = formula_of(model)
+    if formula is not None and not faults:
+        faults = formula.faults(n_question=n_question(model), widths=_widths(model, formula.n_components))
     if death_offset is not None and (death_offset.ndim != 2 or len(death_offset) != 2 or not (death_offset >= 0).all()):
         faults.append(f"a mortality offset is [2, ages] hazards of 0 or more, got shape {death_offset.shape}")
     if faults:
@@ -75,8 +80,11 @@ def with_model(program: Program, model: TrajectoryModel, death_offset: NDArray[n
     h.d_offset = -1 if death_offset is None else to_d(death_offset.ravel().tolist())
     h.n_offset = 0 if death_offset is None else death_offset.shape[1]
     h.m_standing = sum(program.standing)
-    h.m_components = Tile(model).n_components
-    _lay_out(h, len(program.file_keys))
+    h.suspends = formula is None
+    h.m_components = Tile(model).n_components if formula is None else formula.n_components
+    _lay_out(h, len(program.file_keys), _widths(model, int(h.m_components)).values(), formula)
+    if formula is not None:
+        _write_out(h, formula, to_z, to_d)
     return replace(
         program,
         header=header,
@@ -87,21 +95,47 @@ def with_model(program: Program, model: TrajectoryModel, death_offset: NDArray[n
     )
 
 
-def _lay_out(h: np.record, n_files: int) -> None:
-    """Adds the model's sections to the patient's record."""
+def _lay_out(h: np.record, n_files: int, widths: Iterable[int], formula: Formula | None) -> None:
+    """Adds the model's sections to the patient's record; `widths` are those of the fields of an answer."""
     standing, events, values = int(h.m_standing), int(h.m_events), int(h.m_values)
-    mixtures = values * int(h.m_components)
     words = {
         "w_kind": standing, "w_since": standing, "w_fire": standing, "w_by": standing, "w_target": standing,
         "w_goal": n_files, "w_now": events, "w_fresh": values, "w_measured": values,
     }  # fmt: skip
     numbers = {
         "f_threshold": standing, "f_integral": standing, "f_hazard": events * int(h.m_pieces), "f_value": values,
-        "f_log": events * int(h.m_pieces), "f_co": events, "f_panel": 1 << values, "f_weight": mixtures,
-        "f_mean": mixtures, "f_scale": mixtures,
     }  # fmt: skip
     h.n_words = sections(h, words, start=int(h.n_words))
     h.n_floats = sections(h, numbers, start=int(h.n_floats))
+    if formula is None:
+        h.n_floats = sections(h, dict(zip(_SECTIONS, widths, strict=True)), start=int(h.n_floats))
+        return
+    h.n_formula = len(formula.start)
+    h.n_floats = sections(h, {"f_formula": len(formula.start)}, start=int(h.n_floats))
+    for section, name in zip(_SECTIONS, FIELDS, strict=True):
+        h[section] = h.f_formula + formula.places[name]
+
+
+def _write_out(
+    h: np.record, formula: Formula, to_z: Callable[[list[int]], int], to_d: Callable[[list[float]], int]
+) -> None:
+    """Adds the instructions of a formula to the program, with places as the kernels find them."""
+    h.d_formula = to_d(formula.start.tolist())
+    weights = to_d(formula.weights.tolist())
+    moved = formula.instructions.copy()
+    has_weights = np.isin(moved[:, 0], [Operation.LINEAR, Operation.COUNT, Operation.ROW])
+    moved[:, [2, 4]] += int(h.f_formula)
+    moved[:, 6] += np.where(has_weights, weights, int(h.f_formula))
+    first = to_z(moved.ravel().tolist())
+    h.z_parts = to_z([first, *(first + moved.shape[1] * end for end in formula.ends)])
+
+
+def _widths(model: TrajectoryModel, n_components: int) -> dict[str, int]:
+    """Numbers of every field of an answer."""
+    events, values = len(model.events), len(model.values)
+    mixtures = values * n_components
+    widths = (events * len(model.piece_days), events, 1 << values, mixtures, mixtures, mixtures)
+    return dict(zip(FIELDS, widths, strict=True))
 
 
 def timed_events(model: TrajectoryModel) -> list[str]:

@@ -133,6 +133,7 @@ class Machine:
 
         Raises:
             EngineFault: A module spun, or submodules nest too deep.
+            ConfigError: An answer of the learned model is not a number.
         """
         position = first
         while position < last:
@@ -163,6 +164,9 @@ class Machine:
     def _fault(self, status: ExitStatus) -> None:
         x = self.record[0]
         x.phase = -1
+        if status == ExitStatus.NO_NUMBER:
+            msg = f"{status.sentence} for patient {int(x.patient_low) | int(x.patient_high) << 32}"
+            raise ConfigError(msg, hint="the checkpoint holds parameters that overflow; train it again")
         raise fault_of(self.program, x, status)
 
 

@@ -222,6 +222,7 @@ class ExitStatus(enum.IntEnum):
     BUDGET = 2
     DEPTH = 3
     ASK = 4
+    NO_NUMBER = 5
 
     @property
     def sentence(self) -> str:
@@ -232,6 +233,7 @@ class ExitStatus(enum.IntEnum):
             ExitStatus.BUDGET: "the step budget is used up: the module goes round without time passing",
             ExitStatus.DEPTH: "submodules call each other more than 60 levels deep",
             ExitStatus.ASK: "a learned model must be asked",
+            ExitStatus.NO_NUMBER: "an answer of the learned model is not a number",
         }[self]
 
 

@@ -125,6 +125,7 @@ HEADER_DTYPE = np.dtype(
             "d_plans",
             # a learned model (section 11 of docs/draws.md); all 0 without one
             "model",
+            "suspends",  # whether a life stops where the model is asked
             "m_events",
             "m_visit",  # position of the visit, -1 none
             "m_death",
@@ -142,6 +143,10 @@ HEADER_DTYPE = np.dtype(
             "z_values",
             "z_inputs",
             "z_pieces",
+            "z_parts",  # where the parts of its formula begin in Z, and where the last one ends
+            "n_formula",
+            "d_formula",
+            "f_formula",
             "z_bound_events",
             "z_bound_labs",
             "z_standing",
@@ -461,6 +466,11 @@ class Program:
     bound_labs: tuple[str, ...] = ()
     standing: tuple[int, ...] = ()  # by file: the most events that one of its Delays is bound to
     model: TrajectoryModel | None = None
+
+    @property
+    def suspends(self) -> bool:
+        """Whether a life stops where it needs the model, so that many must be under way at once."""
+        return bool(self.header[0].suspends)
 
     @property
     def arrays(self) -> tuple[NDArray[np.generic], ...]:

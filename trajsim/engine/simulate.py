@@ -138,7 +138,7 @@ class Run:
     def lives(self) -> Iterator[Lives]:
         """Yields raw logs, chunk by chunk, in order: for benchmarks and comparisons."""
         chunks = self._chunks(max(len(self.cohort), 1))
-        if self.program.model is not None:
+        if self.program.suspends:
             work = Work(chunks)
             yield from _ordered(self._asking(work), lambda each: (each.start, each.start + len(each.offsets) - 1))
             return
@@ -157,7 +157,7 @@ class Run:
     def _in_order(self, size: int) -> Iterator[Piece]:
         chunks = self._chunks(size)
         threads = self.performance.threads
-        if self.program.model is not None:
+        if self.program.suspends:
             yield from self._in_order_asking(chunks, threads)
             return
         if threads == 1:
@@ -384,7 +384,7 @@ def _one_life(
     program: Program, cohort: Cohort, options: SimulationOptions, *, history: bool
 ) -> tuple[NDArray[np.void], np.record, NDArray[np.void]]:
     """Event rows, record and visit log of a cohort of one."""
-    if program.model is not None:
+    if program.suspends:
         slots = Slots(program, options, 1, logging=history)
         (lives,) = slots.run(cohort, Work(iter([(0, 1)])), threading.Event())
         return np.array(lives.events, dtype=EVENT_DTYPE), slots.record[0], slots.log[0]

@@ -1,7 +1,7 @@
 """A checkpoint as the engine asks it: `trajsim.trajectory_model.TrajectoryModel`, answered by one compiled function."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import jax
@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajsim.event_sequences import Legality, Vocabulary
+from trajsim.formula import Formula
 from trajsim.learn.checkpoints import read_checkpoint
 from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi
 from trajsim.learn.models.network import Parameters
 from trajsim.learn.models.specification import ModelSpecification
-from trajsim.learn.pieces import OFFSET_DAYS, PIECE_DAYS, REFRESH_DAYS
+from trajsim.learn.pieces import HALF_A_DAY_YEARS, OFFSET_DAYS, PIECE_DAYS, REFRESH_DAYS
 from trajsim.learn.stepping import Memory, Person, Stepper
 from trajsim.learn.trained import TrainedModel
+from trajsim.learn.written_out import write_out
 from trajsim.trajectory_model import INPUTS, VISIT, Answers, LearnedValue, Questions
-
-HALF_A_DAY_YEARS = 0.5 / DAYS_PER_YEAR
 
 
 class LearnedTrajectories:
@@ -28,6 +28,7 @@ class LearnedTrajectories:
     Guarantees:
         The answer for a row depends on that row alone, as long as all calls have the same number of rows: the engine
         always asks with one fixed tile. (tests/unit/learn/test_stepping.py)
+        Formula and `answer` agree to 1e-5. (tests/unit/learn/test_written_out.py)
     """
 
     def __init__(self, model: TrainedModel) -> None:
@@ -96,6 +97,11 @@ class LearnedTrajectories:
     def start(self) -> NDArray[np.float32]:
         """Zeros."""
         return np.zeros(self._stepper.width, dtype=np.float32)
+
+    @cached_property
+    def formula(self) -> Formula | None:
+        """The same answers as arithmetic; None for a transformer."""
+        return write_out(self.model)
 
     def answer(self, questions: Questions) -> Answers:
         """Answers all rows at once."""

@@ -19,6 +19,9 @@ REFRESH_DAYS = 365.0
 OFFSET_DAYS = (0.0, 14.0, 45.0, 90.0, 180.0, 365.0, 730.0, 1460.0)
 """Beginnings of the pieces that have parameters of their own."""
 
+HALF_A_DAY_YEARS = 0.5 / DAYS_PER_YEAR
+"""Added to the time since a step before its piece is looked up, so that no rounding puts it into the one before."""
+
 MOST_REFRESHES = 20
 
 

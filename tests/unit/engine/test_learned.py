@@ -14,9 +14,11 @@ from trajsim.engine.events import Catalogue, EventKind
 from trajsim.engine.learned import with_model
 from trajsim.engine.options import PerformanceOptions, SimulationOptions
 from trajsim.engine.program import Program
+from trajsim.engine.reference.learned import blank_tile
 from trajsim.engine.simulate import simulate
 from trajsim.engine.trace import trace_patient
 from trajsim.errors import ConfigError
+from trajsim.formula import FIELDS, Formula, Operation
 from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle
 from trajsim.population.build import build_cohort
@@ -26,7 +28,7 @@ from trajsim.testing.bindings import VALUES, bind_at_random
 from trajsim.testing.closed_form_model import ClosedFormModel
 from trajsim.testing.modules import ASTHMA_JSON
 from trajsim.testing.strategies import load
-from trajsim.trajectory_model import VISIT, Answers, Questions
+from trajsim.trajectory_model import VISIT, Answers, Questions, n_question
 from trajsim.units import DAY_MS, ms_from_iso
 
 Json = dict[str, Any]
@@ -240,6 +242,82 @@ def test_before_the_domain_a_measurement_is_its_own() -> None:
     assert not own[~early].any()
 
 
+# --- models that are written out --------------------------------------------------------------------------------------
+
+
+class _Written(ClosedFormModel):
+    """A constant model whose formula has nothing to work out: the vector holds the answers from the beginning."""
+
+    @property
+    def formula(self) -> Formula:
+        answers = self.answer(blank_tile(self))
+        start, places = [0.0] * n_question(self), {}
+        for name in FIELDS:
+            places[name] = len(start)
+            start += np.asarray(getattr(answers, name)[0], dtype=np.float64).ravel().tolist()
+        return Formula(
+            start=np.array(start), instructions=np.zeros((0, 8), dtype=np.int64), weights=np.zeros(0),
+            ends=(0, 0, 0, 0), places=places, n_components=2,
+        )  # fmt: skip
+
+
+RATES: dict[str, Any] = {
+    "rates": (("diabetes", 0.3), ("mi", 0.1), ("death", 0.02), (VISIT, 2.0)), "values": VALUES, "min_age_years": 3.0,
+    "together": 0.1, "growth": 0.5,
+}  # fmt: skip
+
+
+def test_a_model_that_is_written_out_gives_the_lives_of_one_that_is_asked() -> None:
+    files = {"a": waiting(binding={"event": "mi"}), "b": waiting(binding={"event": "diabetes"}, code=9)}
+    modules = ModuleSet(modules={**load(files, {}).modules, **measuring(50).modules}, tables={})
+    asked, worked = ClosedFormModel(**RATES), _Written(**RATES)
+    program = compile_modules(modules, texts=cohort_of(1).texts(), lifecycle=Lifecycle.NONE)
+    assert with_model(program, asked).suspends
+    assert not with_model(program, worked).suspends
+    assert lives_of(modules, asked, 40).tolist() == lives_of(modules, worked, 40).tolist()
+
+
+class _Wrapped:
+    """Hands on whatever the model inside has."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401
+        return getattr(self._model, name)
+
+
+def test_a_wrapper_is_asked_though_the_model_inside_has_a_formula() -> None:
+    program = compile_modules(measuring(10), texts=cohort_of(1).texts(), lifecycle=Lifecycle.NONE)
+    assert with_model(program, _Wrapped(_Written(**RATES))).suspends
+
+
+@pytest.mark.parametrize("field", ["log_hazard", "value_mean", "panel_probability"])
+def test_a_formula_that_gives_no_number_is_refused(field: str) -> None:
+    class Broken(_Written):
+        @property
+        def formula(self) -> Formula:
+            whole = super().formula
+            start = whole.start.copy()
+            start[whole.places[field]] = np.nan
+            return replace(whole, start=start)
+
+    with pytest.raises(ConfigError, match="an answer of the learned model is not a number for patient 0"):
+        lives_of(measuring(50), Broken(**RATES), 1)
+
+
+def test_a_formula_that_leaves_its_vector_is_refused_before_a_life_begins() -> None:
+    class Outside(_Written):
+        @property
+        def formula(self) -> Formula:
+            whole = super().formula
+            return replace(whole, instructions=np.array([[Operation.COPY, 2, len(whole.start) - 1, 1, 0, 1, 0, 1]]))
+
+    program = compile_modules(measuring(10), texts=cohort_of(1).texts(), lifecycle=Lifecycle.NONE)
+    with pytest.raises(ConfigError, match="instruction 0 of the formula is unknown or leaves the vector"):
+        with_model(program, Outside(**RATES))
+
+
 # --- how work is cut --------------------------------------------------------------------------------------------------
 
 
@@ -251,9 +329,9 @@ class Cut:
 
 
 @pytest.mark.parametrize("cut", [Cut(slots=1), Cut(slots=3, chunk_size=2), Cut(threads=2, slots=4, chunk_size=3)])
-def test_threads_slots_and_chunks_change_no_byte(cut: Cut) -> None:
+@pytest.mark.parametrize("model", [ClosedFormModel(kind="random", min_age_years=1.0), _Written(**RATES)])
+def test_threads_slots_and_chunks_change_no_byte(cut: Cut, model: ClosedFormModel) -> None:
     modules = bind_at_random(load({"m": waiting(binding={"event": "diabetes"}), "n": waiting(binding=None)}, {}), 1)
-    model = ClosedFormModel(kind="random", min_age_years=1.0)
     people = PopulationOptions(end_ms=END_MS, age_low=10, age_high=20)
     options = SimulationOptions(seed=7, end_ms=END_MS, lifecycle=Lifecycle.NONE)
     cohort = build_cohort(people, first_patient=0, n_patients=11, seed=7)

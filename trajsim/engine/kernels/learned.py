@@ -1,21 +1,25 @@
 """A learned model inside a life: standing events, the model's turn, measurements (docs/draws.md, section 11).
 
 A life stops before a question (`ASK`) and goes on when the answer lies in its record; the kernels never call a model.
+Where the model is written out (`trajsim.formula`) the answer is worked out at once, and the life goes on.
 """
 
 import math
 
 import numpy as np
 
+from trajsim.engine.kernels.formula import all_numbers, exponential, work_out
 from trajsim.engine.kernels.lifecycle.signs import lifecycle_sign, round_half_up
 from trajsim.engine.kernels.slots import DAY, NEVER, UNSET, age_in_months, next_uniform
 from trajsim.engine.lifecycle_slots import Sign
 from trajsim.engine.opcodes import ExitStatus, Opcode, Question
+from trajsim.formula import Part
 from trajsim.streams.jit import inline_jit, jit
 from trajsim.streams.philox import normal_quantile, uniform
 
 DONE = int(ExitStatus.DONE)
 ASK = int(ExitStatus.ASK)
+NO_NUMBER = int(ExitStatus.NO_NUMBER)
 IDLE = int(Question.NONE)
 FIRST = int(Question.FIRST)
 REFRESH = int(Question.REFRESH)
@@ -28,20 +32,15 @@ OP_VITAL_SIGN = int(Opcode.VITAL_SIGN)
 OP_REPORT = int(Opcode.REPORT)
 OP_MULTI_OBSERVATION = int(Opcode.MULTI_OBSERVATION)
 SIGN_BMI = int(Sign.BMI)
+PART_STEP = int(Part.STEP)
+PART_HAZARDS = int(Part.HAZARDS)
+PART_VALUES = int(Part.VALUES)
+PART_TOGETHER = int(Part.TOGETHER)
 
 YEAR_MS = 31_557_600_000.0
 WEEK_MS = 604_800_000
 LONGEST_MS = 9_000_000_000_000_000.0
-LARGEST_EXPONENT = 709.0
 VISIT_EVENT = -1
-
-
-@jit
-def exponential(v):
-    """e^v, infinity where v is 709 or more."""
-    if v >= LARGEST_EXPONENT:
-        return np.inf
-    return math.exp(v)
 
 
 @jit
@@ -382,7 +381,19 @@ def learned_value(h, Z, D, x, s, t, stream):
     return _published(h, Z, D, x, v, u, second), True
 
 
-# --- between a record and a tile of questions -------------------------------------------------------------------------
+# --- what is asked, and what is answered ------------------------------------------------------------------------------
+
+
+@jit
+def _input(h, Z, D, x, E, kind):
+    """What a model wants to know, as it stands at the question."""
+    if kind == 0:
+        return np.float64(x.m_at - x.birth) / YEAR_MS
+    if kind == 1:
+        return np.float64(x.sex)
+    if x.profile != 0:
+        return round_half_up(lifecycle_sign(h, Z, D, x, E, SIGN_BMI, x.m_at, 0), 2)
+    return np.nan
 
 
 @jit
@@ -391,15 +402,7 @@ def write_question(h, Z, D, x, E, i, patient, time, inputs, is_step, legal, now,
     patient[i] = x.patient_low | (x.patient_high << np.uint64(32))
     time[i] = x.m_at * 1000
     for j in range(h.n_inputs):
-        kind = Z[h.z_inputs + j]
-        value = np.nan
-        if kind == 0:
-            value = np.float64(x.m_at - x.birth) / YEAR_MS
-        elif kind == 1:
-            value = np.float64(x.sex)
-        elif x.profile != 0:
-            value = round_half_up(lifecycle_sign(h, Z, D, x, E, SIGN_BMI, x.m_at, 0), 2)
-        inputs[i, j] = np.float32(value)
+        inputs[i, j] = np.float32(_input(h, Z, D, x, E, Z[h.z_inputs + j]))
     is_step[i] = x.m_question == FIRST or x.m_question == STEP
     for k in range(h.m_events):
         legal[i, k] = k == h.m_visit
@@ -432,7 +435,38 @@ def read_answer(h, x, i, log_hazard, co, panel, weight, mean, scale):
 
 
 @jit
-def no_model_yet(h, x):
+def answer(h, Z, D, x, E):
+    """Answers the question that stands in the record by the formula; `NO_NUMBER` if what comes out is none."""
+    first, last = PART_STEP, PART_HAZARDS
+    if x.m_question == REFRESH:
+        first = PART_HAZARDS
+    elif x.m_question == TOGETHER:
+        first, last = PART_VALUES, PART_TOGETHER
+    elif x.m_question == READING:
+        first, last = PART_VALUES, PART_VALUES
+    at = h.f_formula
+    for j in range(h.n_inputs):
+        x.f[at + j] = _input(h, Z, D, x, E, Z[h.z_inputs + j])
+    at += h.n_inputs
+    for k in range(h.m_events):
+        x.f[at + k] = np.float64(x.w[h.w_now + k])
+    at += h.m_events
+    for v in range(h.m_values):
+        fresh = x.w[h.w_fresh + v] != 0
+        x.f[at + v] = 1.0 if fresh else 0.0
+        x.f[at + h.m_values + v] = x.f[h.f_value + v] if fresh else np.nan
+    work_out(Z, D, x.f, Z[h.z_parts + first], Z[h.z_parts + last + 1])
+    if first <= PART_HAZARDS:
+        return DONE if all_numbers(x.f, h.f_log, h.m_events * h.m_pieces) else NO_NUMBER
+    n = h.m_values * h.m_components
+    sound = all_numbers(x.f, h.f_weight, n) and all_numbers(x.f, h.f_mean, n) and all_numbers(x.f, h.f_scale, n)
+    if last == PART_TOGETHER:
+        sound = sound and all_numbers(x.f, h.f_co, h.m_events) and all_numbers(x.f, h.f_panel, 1 << h.m_values)
+    return DONE if sound else NO_NUMBER
+
+
+@jit
+def no_model_yet(h, D, x):
     """The model's part of a new record."""
     x.m_question = IDLE
     x.m_domain = NEVER
@@ -444,3 +478,5 @@ def no_model_yet(h, x):
     x.m_visit_fire = NEVER
     x.m_visit_threshold = 0.0
     x.m_visit_integral = 0.0
+    for k in range(h.n_formula):
+        x.f[h.f_formula + k] = D[h.d_formula + k]

@@ -17,7 +17,7 @@ from trajsim.engine.kernels.encounters import (
     encounter_module,
     release,
 )
-from trajsim.engine.kernels.learned import model_turn, no_model_yet, read_answer, write_question
+from trajsim.engine.kernels.learned import answer, model_turn, no_model_yet, read_answer, write_question
 from trajsim.engine.kernels.lifecycle.turn import (
     certify_death,
     core_turn,
@@ -201,7 +201,7 @@ def born(h, Z, D, x, A_slot, A_tag, A_value, V_slot, V_value, person, e0):
     x.insured_until = NEVER
     x.overridden = 0
     x.sex = person.sex
-    no_model_yet(h, x)
+    no_model_yet(h, D, x)
     if x.profile != 0:
         x.black = person.black
         x.place = person.place
@@ -222,15 +222,17 @@ def run_chunk(
     status other than DONE the patient's record is as it was when it stopped, and a call with `first` = that patient
     and `X[0].phase` >= 0 goes on.
 
-    With a learned model every patient has a slot of its own, and `todo[i]` says what came of slot i: a status, or
-    `NOTHING`, which is left alone. A slot whose record begins is born; one that had asked reads row i of the answers.
-    One that asks has its question in row i.
+    With a learned model that must be asked every patient has a slot of its own, and `todo[i]` says what came of slot i:
+    a status, or `NOTHING`, which is left alone. A slot whose record begins is born; one that had asked reads row i of
+    the answers. One that asks has its question in row i.
     """
     h = H[0]
-    many = h.model != 0
-    for i in range(first, last):
+    many = h.suspends != 0
+    i = first
+    while i < last:
         slot = i if many else 0
         if many and todo[i] == NOTHING:
+            i += 1
             continue
         x = X[slot]
         events = E[slot]
@@ -241,6 +243,12 @@ def run_chunk(
         elif many and todo[i] == ASK:
             read_answer(h, x, i, log_hazard, co, panel, weight, mean, scale)
         status = live(h, S, O, N, T, Z, D, x, events, C[slot], L[slot])
+        # A model that is written out is answered here, and not deep in a module: the machine code of lives without a
+        # model stays as small as it was (more of it made them slower by a seventh).
+        if status == ASK and not many:
+            status = answer(h, Z, D, x, events)
+            if status == DONE:
+                continue
         if many:
             todo[i] = status
             if status == ASK:
@@ -249,11 +257,13 @@ def run_chunk(
                 )  # fmt: skip
             elif status == DONE:
                 x.phase = -1
+            i += 1
             continue
         if status != DONE:
             return status, i
-        offsets[i + 1] = x.e0 + x.n_events
+        i += 1
+        offsets[i] = x.e0 + x.n_events
         x.phase = -1
         if x.logging != 0:
-            return DONE, i + 1
+            return DONE, i
     return DONE, last

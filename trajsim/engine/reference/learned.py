@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajsim.engine.options import TILE
+from trajsim.engine.reference.formula import Worked, exponential
 from trajsim.engine.reference.frames import Visit
 from trajsim.engine.reference.observer import ModelQuestion
 from trajsim.engine.reference.patient import Patient, rounded_sign
 from trajsim.engine.reference.quantities import age_months
 from trajsim.event_sequences import DEATH
+from trajsim.formula import Part
 from trajsim.gmf.model import Binding
 from trajsim.streams.ints import normal_quantile, uniform
 from trajsim.streams.keys import stream_id
-from trajsim.trajectory_model import VISIT, Answers, LearnedValue, Questions, TrajectoryModel
+from trajsim.trajectory_model import VISIT, Answers, LearnedValue, Questions, TrajectoryModel, formula_of
 
 NEVER = 2**62  # later than anything
 _DAY_MS = 86_400_000
@@ -25,10 +27,11 @@ _YEAR_MS = 31_557_600_000.0
 _RECENT_MS = 7 * _DAY_MS
 _LONGEST_MS = 9e15
 _STREAM = stream_id("@model")
-
-
-def _exponential(value: float) -> float:
-    return math.inf if value >= 709.0 else math.exp(value)
+# What a question is about.
+STEP = (Part.STEP, Part.HAZARDS)
+REFRESH = (Part.HAZARDS, Part.HAZARDS)
+READING = (Part.VALUES, Part.VALUES)
+TOGETHER = (Part.VALUES, Part.TOGETHER)
 
 
 @dataclass(slots=True, eq=False)
@@ -69,6 +72,8 @@ class Learned:
         self._pieces = [int(days * _DAY_MS) for days in model.piece_days]
         self._refresh = int(model.refresh_days * _DAY_MS)
         self._begins = patient.birth + math.ceil(model.min_age_years * _YEAR_MS)
+        formula = formula_of(model)
+        self._worked = None if formula is None else Worked(model, formula)
         self._memory = np.asarray(model.start, dtype=np.float32)
         self._drawn = 0
         self._domain: int | None = None
@@ -106,7 +111,7 @@ class Learned:
         if number in self._measured and self._step <= time <= self._step + _RECENT_MS:
             return self._measured[number]
         if self._reading is None or self._reading[0] != time:
-            self._reading = (time, self._ask(max(time, self._step), is_step=False, now=set(), values={}))
+            self._reading = (time, self._ask(max(time, self._step), READING, now=set(), values={}))
         return self._drawn_value(self._reading[1], number, self._patient.uniform)
 
     # --- the turn -------------------------------------------------------------------------------------------------
@@ -123,7 +128,7 @@ class Learned:
             if when > time:
                 return
             if first == "refresh":
-                answer = self._ask(when, is_step=False, now=set(), values={})
+                answer = self._ask(when, REFRESH, now=set(), values={})
                 self._advance(when)
                 self._take_hazards(answer, when)
                 continue
@@ -152,7 +157,7 @@ class Learned:
         """Something comes: what else does, and what is measured."""
         event = first.event if isinstance(first, Standing) else self._visit
         assert event is not None
-        answer = self._ask(at, is_step=False, now={event}, values={})
+        answer = self._ask(at, TOGETHER, now={event}, values={})
         self._advance(at)
         now = {event}
         if isinstance(first, Standing):
@@ -184,7 +189,7 @@ class Learned:
         self._standing = [each for each in self._standing if each.visit is not standing.visit]
 
     def _take_step(self, at: int, now: set[int], values: dict[int, float]) -> None:
-        answer = self._ask(at, is_step=True, now=now, values=values)
+        answer = self._ask(at, STEP, now=now, values=values)
         self._step = at
         self._measured = values
         if self._visit is not None:
@@ -196,7 +201,7 @@ class Learned:
 
     def _take_hazards(self, answer: Answer, at: int) -> None:
         self._question = at
-        self._hazard = [[_exponential(piece) for piece in event] for event in answer.log_hazard]
+        self._hazard = [[exponential(piece) for piece in event] for event in answer.log_hazard]
         if self._offset is not None and DEATH in self._events:
             years = min(age_months(self._patient.birth, at) // 12, self._offset.shape[1] - 1)
             less = float(self._offset[int(self._is_male), years])
@@ -282,9 +287,23 @@ class Learned:
         known = {"age_years": float(time - patient.birth) / _YEAR_MS, "is_male": float(self._is_male), "bmi": bmi}
         return [known[name] for name in self._model.inputs]
 
-    def _ask(self, time: int, *, is_step: bool, now: set[int], values: dict[int, float]) -> Answer:
-        """Asks, in the first row of a tile."""
+    def _ask(self, time: int, parts: tuple[Part, Part], *, now: set[int], values: dict[int, float]) -> Answer:
+        """Works the answer out, or asks for it; `parts` of a formula are what the question is about."""
         self._reading = None
+        self._tell(time, now, values, is_step=parts == STEP)
+        if self._worked is None:
+            return self._asked(time, is_step=parts == STEP, now=now, values=values)
+        n_values = len(self._model.values)
+        question = [
+            *self._inputs(time),
+            *(float(event in now) for event in range(len(self._events))),
+            *(float(number in values) for number in range(n_values)),
+            *(values.get(number, math.nan) for number in range(n_values)),
+        ]
+        return Answer(**self._worked.answer(question, *parts))
+
+    def _asked(self, time: int, *, is_step: bool, now: set[int], values: dict[int, float]) -> Answer:
+        """Asks, in the first row of a tile."""
         questions = blank_tile(self._model)
         questions.patient_id[0] = self._patient.patient_id
         questions.time_us[0] = time * 1000
@@ -299,7 +318,6 @@ class Learned:
             questions.measured[0, number] = True
             questions.values[0, number] = value
         answers = self._model.answer(questions)
-        self._tell(time, now, values, is_step=is_step)
         if is_step:
             self._memory = np.array(answers.memory[0], dtype=np.float32)
         return _row(answers)
@@ -324,10 +342,8 @@ class Learned:
 
 def published(value: LearnedValue, scaled: float) -> float:
     """A value as it is published: within bounds, at the resolution of the device."""
-    if value.is_log:
-        number = value.centre * _exponential(value.spread * scaled)
-    else:
-        number = value.centre + value.spread * scaled
+    spread = value.spread * scaled
+    number = value.centre * exponential(spread) if value.is_log else value.centre + spread
     steps = number / value.resolution + 0.5
     number = (float(math.floor(steps)) if math.isfinite(steps) else steps) * value.resolution
     return min(max(number, value.low), value.high)

@@ -18,6 +18,8 @@ VISITS_PER_YEAR = 0.8
 SAME_DAY_LOGIT = -4.5
 VISIT_WITH_EVENT_LOGIT = -1.0
 LAST_VALUE_WEIGHT = 0.6
+LEAST_LOG_SCALE, MOST_LOG_SCALE = -4.0, 2.0
+NO_PANEL = -1e9  # energy of the empty set of labs
 N_MOMENT = 3  # features of a moment beside its events
 
 
@@ -112,10 +114,10 @@ class Heads(nn.Module):
         v = self.spec.n_labs
         member = jnp.asarray((np.arange(2**v)[:, None] >> np.arange(v)) & 1, dtype=moment.dtype)
         energies = (moment @ self.panel + self.panel_bias) @ member.T + self.panel_set
-        return energies.at[..., 0].set(-1e9) if v else energies
+        return energies.at[..., 0].set(NO_PANEL) if v else energies
 
     def value_parameters(self, moment: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """[..., V, C] each: logits of the weights, means, logarithms of the scales; a flag's logit is the first."""
         raw = jnp.einsum("...m,mvc->...vc", moment, self.value) + self.value_bias
         c = self.spec.components
-        return raw[..., :c], raw[..., c : 2 * c], jnp.clip(raw[..., 2 * c :], -4.0, 2.0)
+        return raw[..., :c], raw[..., c : 2 * c], jnp.clip(raw[..., 2 * c :], LEAST_LOG_SCALE, MOST_LOG_SCALE)
