@@ -80,7 +80,8 @@ def _scenarios(scenarios: Scenarios) -> Iterable[tuple[str, ...]]:
     planned = scenarios.base.spec.n_planned_days - 1
     base = scenarios.base
     cost = base.cost_per_randomized()
-    yield ("as it is", f"{base.probability_by(planned):.0%}", "", "", f"{cost[cost < float('inf')].mean():,.0f}")
+    known = cost[cost < float("inf")]  # of replicates that randomize somebody
+    yield ("as it is", f"{base.probability_by(planned):.0%}", "", "", f"{known.mean():,.0f}" if len(known) else "")
     for each in scenarios.comparisons:
         own = each.result.spec.n_planned_days - 1
         yield (

@@ -221,6 +221,19 @@ def test_what_does_not_go_with_the_records_is_told_all_at_once(
     assert "$.endpoint.codes: no record of conditions holds any of nowhere" in said
 
 
+def test_a_trial_that_randomizes_nobody_has_no_cost_a_person(
+    tmp_path: Path, records: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    document = _document()
+    document["criteria"]["rules"][1]["event"]["value"] = "<= 1"
+    more = {"scenarios": [{"name": "any value", "set": {"waived": ["controlled"]}}]}
+    scenario = _write(tmp_path / "rescue.yaml", more)
+    assert _recruit(tmp_path, records, "--scenario", scenario, document=document) == 0
+    rows = {line[: len("any value")].strip(): line.split() for line in capsys.readouterr().out.splitlines()}
+    assert rows["as it is"] == ["as", "it", "is", "0%"]
+    assert "any value" in rows
+
+
 def test_faults_of_scenarios_on_the_records(tmp_path: Path, records: Path, capsys: pytest.CaptureFixture[str]) -> None:
     more = {"scenarios": [{"name": "more", "set": {"recruitment.target": 1_000}},
                           {"name": "other", "set": {"waived": ["nothing"]}}]}  # fmt: skip
