@@ -100,7 +100,8 @@ def test_a_shard_that_is_drawn_alone_is_the_same(program: Program, whole: Record
 
 def test_other_seeds_give_other_lives(program: Program, whole: Records) -> None:
     other = simulate(program, _cohort(N), replace(OPTIONS, seed=8)).records()
-    assert "patients" not in _differing_tables(other, whole)
+    own = ["death_time", "last_time"]  # a module may kill; who somebody is comes from the cohort
+    assert other["patients"].drop_columns(own).equals(whole["patients"].drop_columns(own))
     assert "encounters" in _differing_tables(other, whole)
 
 
