@@ -419,7 +419,7 @@ def onset_tables(found: dict[str, Hazards]) -> dict[str, tuple[list[str], list[l
         for low, high, p in found[sex].banded("diabetes")
     ]
     tables["diabetes_progression.csv"] = (
-        ["age", "gender", "Diabetes Begins", "Back to Normal", "Year of Prediabetes"],
+        ["age", "gender", "Progress", "Back to Normal", "Year of Prediabetes"],
         rows,
     )
     return tables

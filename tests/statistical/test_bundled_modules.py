@@ -32,6 +32,7 @@ BUNDLED = (
     "heart_failure",
     "hypertension",
     "infarction_after_angina",
+    "prediabetes",
     "stroke",
     "upper_respiratory_infection",
     "wellness_visits",
@@ -106,6 +107,23 @@ def test_both_interpreters_live_the_same_lives(modules: ModuleSet, elderly: Coho
         one = simulate_patient(modules, catalogue, elderly, row, options)
         two = simulate_life(modules, catalogue, elderly, row, options)
         assert np.array_equal(one.events, two.events)
+
+
+def test_without_a_model_diabetes_comes_after_prediabetes_and_ends_it(modules: ModuleSet, elderly: Cohort) -> None:
+    catalogue = Catalogue(modules, extra_strings=elderly.texts())
+    found = {name: catalogue.state_index(*name) for name in (("prediabetes", "Prediabetes"), ("diabetes", "Diabetes"))}
+    n_sick = 0
+    for row in range(len(elderly)):
+        events = simulate_life(modules, catalogue, elderly, row, SimulationOptions(seed=11, end_ms=END_MS)).events
+        onsets = events["kind"] == EventKind.CONDITION
+        before, sick = (np.flatnonzero(onsets & (events["state"] == state)) for state in found.values())
+        ended = events["ref"][events["kind"] == EventKind.CONDITION_END]
+        assert len(ended) == len(np.unique(ended))
+        n_sick += len(sick)
+        for diagnosis in sick:
+            assert (before < diagnosis).any()
+            assert set(before[before < diagnosis]) <= set(ended)
+    assert n_sick > 5
 
 
 def test_values_are_plausible(modules: ModuleSet, elderly: Cohort) -> None:

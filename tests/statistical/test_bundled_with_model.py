@@ -34,6 +34,7 @@ RATES = {
     "heart_failure": 0.02,
     "death": 0.015,
 }
+PREDIABETES, DIABETES = "714628002", "44054006"
 FIRST_AGE = {"atrial_fibrillation": 30, "heart_failure": 25, "fatty_liver": 18}
 HDL = LearnedValue(
     name="hdl", unit="mg/dL", is_flag=False, is_log=True, centre=50, spread=0.3, low=5, high=200, resolution=1
@@ -69,12 +70,38 @@ class Lived:
         return years
 
 
+def first_times(lived: Lived, code: str) -> NDArray[np.int64]:
+    """When each patient was first diagnosed; a time past every other for never."""
+    rows = lived.with_code(EventKind.CONDITION, code)
+    first = np.full(len(lived.cohort), np.iinfo(np.int64).max)
+    np.minimum.at(first, lived.who[rows], lived.events["time"][rows])
+    return first
+
+
+def ended_rows(lived: Lived) -> NDArray[np.int64]:
+    """Rows of the conditions that end, one for every end."""
+    ends = np.flatnonzero(lived.events["kind"] == EventKind.CONDITION_END)
+    rows: NDArray[np.int64] = np.searchsorted(lived.who, lived.who[ends]) + lived.events["ref"][ends]
+    return rows
+
+
+def spells(lived: Lived, code: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Beginning and end of every condition of a code; a time past every other for no end."""
+    stop = np.full(len(lived.events), np.iinfo(np.int64).max)
+    stop[ended_rows(lived)] = lived.events["time"][lived.events["kind"] == EventKind.CONDITION_END]
+    rows = lived.with_code(EventKind.CONDITION, code)
+    return lived.events["time"][rows], stop[rows]
+
+
 @pytest.fixture(name="lived", scope="module")
 def lived_fixture() -> Lived:
+    return live(ClosedFormModel(rates=(*RATES.items(), ("visit", 1.0)), values=(HDL, SBP)), N)
+
+
+def live(model: ClosedFormModel, n: int) -> Lived:
     offset = load_bundled_mortality_offset()
     people = PopulationOptions(end_ms=END_MS, age_low=30, mortality_offset=offset, background_until_age=18.0)
-    cohort = build_cohort(people, first_patient=0, n_patients=N, seed=5, with_identity=False)
-    model = ClosedFormModel(rates=(*RATES.items(), ("visit", 1.0)), values=(HDL, SBP))
+    cohort = build_cohort(people, first_patient=0, n_patients=n, seed=5, with_identity=False)
     program = with_model(compile_modules(load_modules(bundled_modules_root()), texts=cohort.texts()), model, offset)
     run = simulate(program, cohort, SimulationOptions(seed=5, end_ms=END_MS), performance=PerformanceOptions())
     logs = list(run.lives())
@@ -108,9 +135,36 @@ def test_adults_die_of_the_model_or_of_the_modules_alone(lived: Lived) -> None:
     }  # fmt: skip
 
 
-def test_nobody_has_prediabetes(lived: Lived) -> None:
-    assert len(lived.with_code(EventKind.CONDITION, "44054006")) > 10
-    assert len(lived.with_code(EventKind.CONDITION, "714628002")) == 0
+def test_prediabetes_comes_by_its_own_tables_and_ends_at_the_diagnosis_of_diabetes(lived: Lived) -> None:
+    diabetes = first_times(lived, DIABETES)
+    found, ended = spells(lived, PREDIABETES)
+    rows = lived.with_code(EventKind.CONDITION, PREDIABETES)
+    assert len(np.unique(lived.who[rows])) > N / 5
+    has_diabetes = diabetes[lived.who[rows]] <= END_MS
+    before = found < diabetes[lived.who[rows]]
+    assert (has_diabetes & before).sum() > 10
+    assert (ended <= diabetes[lived.who[rows]])[has_diabetes & before].all()
+    assert len(np.unique(lived.who[lived.with_code(EventKind.CONDITION, DIABETES)])) > (has_diabetes & before).sum()
+
+
+def test_prediabetes_ends_once_and_nobody_with_diabetes_gets_it(lived: Lived) -> None:
+    ends = ended_rows(lived)
+    assert len(ends) == len(np.unique(ends))
+    rows = lived.with_code(EventKind.CONDITION, PREDIABETES)
+    found, _ = spells(lived, PREDIABETES)
+    sick = lived.with_code(EventKind.CONDITION, DIABETES)
+    begins, stops = spells(lived, DIABETES)
+    for patient, begin, stop in zip(lived.who[sick], begins, stops, strict=True):
+        own = found[lived.who[rows] == patient]
+        assert not ((own >= begin) & (own < stop)).any()
+
+
+def test_nobody_gets_diabetes_whom_the_model_does_not_give_it() -> None:
+    """The tables of prediabetes go on to the mark of progress, and nothing looks at it."""
+    rates = tuple({**RATES, "diabetes": 0.0, "death": 0.005}.items())
+    lived = live(ClosedFormModel(rates=(*rates, ("visit", 1.0)), values=(HDL, SBP)), 80)
+    assert len(lived.with_code(EventKind.CONDITION, PREDIABETES)) > 20
+    assert len(lived.with_code(EventKind.CONDITION, DIABETES)) == 0
 
 
 def test_follow_up_goes_on_and_infarctions_come_again(lived: Lived) -> None:

@@ -3,20 +3,22 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 from trajsim.gmf.bindings import bind, read_overlay
+from trajsim.gmf.graph import arrows
 from trajsim.gmf.library import bundled_modules_root, load_modules
 from trajsim.gmf.model import Binding, Delay, ModuleSet
-from trajsim.gmf.walk import bodies
+from trajsim.gmf.walk import attributes_written, bodies
 
 EVENTS = {
     "hypertension", "dyslipidemia", "diabetes", "fatty_liver", "angina", "myocardial_infarction", "stroke",
     "atrial_fibrillation", "heart_failure", "death",
 }  # fmt: skip
 ONSETS = (
-    "atrial_fibrillation", "coronary_disease", "diabetes", "dyslipidemia", "fatty_liver", "heart_failure",
-    "hypertension", "stroke",
+    "atrial_fibrillation", "coronary_disease", "dyslipidemia", "fatty_liver", "heart_failure", "hypertension",
+    "stroke",
 )  # fmt: skip
 
 
@@ -61,8 +63,28 @@ def test_no_wait_for_a_follow_up_is_bound(bundled: ModuleSet) -> None:
     onsets = {(key, name) for key in ONSETS for name in ("Phase", "Another Year")}
     assert waits - onsets == {
         ("all_causes_of_death", "Year of Life"),
-        ("diabetes", "Year of Prediabetes"),
+        ("diabetes", "With Prediabetes"),
+        ("diabetes", "Without Prediabetes"),
         ("infarction_after_angina", "Before the Infarction"),
+    }
+
+
+def test_a_model_that_times_diabetes_alone_decides_who_gets_it(bundled: ModuleSet) -> None:
+    """A bound Delay does not end by itself: without the arrows of its own, nothing else leads to an onset."""
+    module = bundled.modules["diabetes"]
+    waits = {name for name, state in module.states.items() if state.trajsim is not None and state.trajsim.events}
+    graph = arrows(module)
+    assert waits <= nx.descendants(graph, "Initial")
+    graph.remove_edges_from([*graph.out_edges(waits)])
+    reached = nx.descendants(graph, "Initial")
+    assert reached & waits == {"Without Prediabetes"}
+    assert "Diabetes Begins" not in reached
+
+
+def test_prediabetes_goes_on_whether_or_not_there_is_a_model(bundled: ModuleSet) -> None:
+    assert "prediabetes" not in {key for key, _ in bound(bundled)}
+    assert "diabetes" not in {
+        name for state in bundled.modules["prediabetes"].states.values() for name in attributes_written(state)
     }
 
 
