@@ -167,6 +167,8 @@ def bind_modules(
     changed: tuple[str, ...] = ()
     if isinstance(model, Taught):
         changed = require_orders(given, modules, model, checkpoint=choice.checkpoint, not_chosen=not_chosen)
+        if choice.checkpoint == FLAGSHIP:
+            changed = tuple(key for key in changed if not _is_as_shipped(key, modules.modules[key].digest))
     from trajsim.event_sequences import DEATH
 
     times_death = DEATH in events and DEATH in model.events
@@ -176,6 +178,15 @@ def bind_modules(
         background_until_age=model.min_age_years if times_death else None,
         changed=changed,
     )
+
+
+def _is_as_shipped(key: str, digest: str) -> bool:
+    """Whether a module is the one that ships with the model: what changed between the two is nobody's edit."""
+    from trajsim.gmf.library import bundled_modules_root
+    from trajsim.provenance import digest_file
+
+    file = bundled_modules_root() / f"{key}.json"
+    return file.is_file() and digest_file(file) == digest
 
 
 def _bound(

@@ -18,7 +18,7 @@ from trajsim.cli.learned import Learned, ModelChoice, bind_modules
 from trajsim.cli.legality import legality_of
 from trajsim.errors import ConfigError
 from trajsim.event_sequences import EventKind, EventSequences, Legality, Vocabulary
-from trajsim.gmf.library import load_modules
+from trajsim.gmf.library import bundled_modules_root, load_modules
 from trajsim.gmf.model import ModuleSet
 from trajsim.learn.answers import LearnedTrajectories
 from trajsim.provenance import read_manifest
@@ -278,3 +278,17 @@ def test_marks_of_other_modules_are_refused() -> None:
     require_marks(marked(first=1, then=2), legality, folder=Path("data"))
     with pytest.raises(ConfigError, match=r"data: marked as forbidden.* gout \(1\)"):
         require_marks(marked(first=0, then=2), legality, folder=Path("data"))
+
+
+def test_the_model_that_ships_says_nothing_of_the_modules_that_ship_with_it(tmp_path: Path) -> None:
+    choice = ModelChoice(checkpoint=learned.FLAGSHIP, is_default=True)
+    modules = load_modules(bundled_modules_root())
+    _, found = bind_modules(modules, choice, not_chosen=frozenset(), offset=None)
+    assert found is not None
+    assert found.changed == ()
+    overrides = tmp_path / "numbers.properties"
+    overrides.write_text("diabetes.json\\:\\:$['states']['Adult']['allow']['quantity'] = 19\n")
+    edited = load_modules(bundled_modules_root(), overrides=overrides)
+    _, found = bind_modules(edited, choice, not_chosen=frozenset(), offset=None)
+    assert found is not None
+    assert found.changed == ("diabetes",)
