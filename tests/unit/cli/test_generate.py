@@ -134,7 +134,7 @@ def test_a_real_signal_loses_only_unfinished_shards(
     modules: Path, tmp_path: Path, kind: signal.Signals, code: int
 ) -> None:
     more = ("--shard-size", "100", "--threads", "2")
-    options = ["generate", "-n", "3000", "--seed", "7", "--modules-dir", str(modules), "--format", "csv"]
+    options = ["generate", "-n", "12000", "--seed", "7", "--modules-dir", str(modules), "--format", "csv"]
     command = [sys.executable, "-m", "trajsim", *options, "--out", str(tmp_path / "out"), *more]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         journal = tmp_path / "out" / HIDDEN / "journal.jsonl"
@@ -147,8 +147,8 @@ def test_a_real_signal_loses_only_unfinished_shards(
     assert b"Traceback" not in errors
     assert not (tmp_path / "out/manifest.json").exists()
 
-    assert generate(modules, tmp_path / "out", *more, n=3000, formats="csv") == 0
-    assert generate(modules, tmp_path / "whole", *more, n=3000, formats="csv") == 0
+    assert generate(modules, tmp_path / "out", *more, n=12000, formats="csv") == 0
+    assert generate(modules, tmp_path / "whole", *more, n=12000, formats="csv") == 0
     assert content(tmp_path / "out") == content(tmp_path / "whole")
 
 

@@ -281,7 +281,7 @@ def test_the_template_runs_on_simulated_patients(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["recruit", "--init", "trial.yaml"]) == 0
-    small = ["--replicates", "5", "-n", "400", "--threads", "1", "--out", "trial", "--fhir"]
+    small = ["--replicates", "5", "-n", "1500", "--threads", "1", "--out", "trial", "--fhir"]
     assert main(["recruit", "trial.yaml", *small]) == 0
     assert (tmp_path / "trial/records/parquet").is_dir()
     first = _bytes_of(tmp_path / "trial")
