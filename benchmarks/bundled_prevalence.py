@@ -23,15 +23,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from learned import options as life_options
+from learned import prepare
 from numpy.typing import NDArray
 
-from trajsim.cli.learned import choose_model
-from trajsim.cli.life_options import LifeOptions
-from trajsim.engine.compile import compile_modules
 from trajsim.engine.events import Catalogue, EventKind
 from trajsim.engine.options import PerformanceOptions, SimulationOptions
 from trajsim.engine.reference import simulate_patient
-from trajsim.engine.simulate import simulate
+from trajsim.engine.simulate import Run, simulate
 from trajsim.gmf.library import bundled_modules_root, load_modules
 from trajsim.gmf.model import ModuleSet
 from trajsim.lifecycle.profile import Lifecycle
@@ -293,8 +292,13 @@ def lives_of(modules: ModuleSet, cohort: Cohort, *, seed: int, engine: str, thre
             yield Lives(life.events, np.array([0, len(life.events)]), cohort.rows(row, row + 1))
         return
     run = simulate(modules, cohort, options, performance=PerformanceOptions(threads=threads, chunk_size=512))
+    yield from pieces_of(run)
+
+
+def pieces_of(run: Run) -> Iterator[Lives]:
+    """Simulates what a run is asked for."""
     for lives in run.lives():
-        yield Lives(lives.events, lives.offsets, cohort.rows(lives.start, lives.start + len(lives.offsets) - 1))
+        yield Lives(lives.events, lives.offsets, run.cohort.rows(lives.start, lives.start + len(lives.offsets) - 1))
 
 
 def measure(n: int, *, seed: int, engine: str = "vm", threads: int = 1) -> Tally:
@@ -310,19 +314,10 @@ def measure(n: int, *, seed: int, engine: str = "vm", threads: int = 1) -> Tally
 
 def measure_with_model(n: int, *, seed: int, threads: int = 1) -> Tally:
     """Simulates n lives with the bundled modules and the model that ships, and counts."""
-    choice = choose_model(model=None, no_model=False, bind=None, modules_dir=None)
-    life = LifeOptions(seed=seed, model=choice)
-    modules, learned = life.bind(life.load_modules())
-    assert learned is not None
-    cohort = build_cohort(life.population(learned), first_patient=0, n_patients=n, seed=seed, with_identity=False)
-    program = compile_modules(modules, texts=cohort.texts(), lifecycle=life.simulation().lifecycle)
-    run = simulate(
-        program, cohort, life.simulation(), model=learned.model, death_offset=learned.death_offset,
-        performance=PerformanceOptions(threads=threads),
-    )  # fmt: skip
-    counter = Counter(program.catalogue)
-    for lives in run.lives():
-        counter.add(Lives(lives.events, lives.offsets, cohort.rows(lives.start, lives.start + len(lives.offsets) - 1)))
+    run, _model = prepare(life_options(None, with_model=True, seed=seed), n, lambda model: model, threads=threads)
+    counter = Counter(run.program.catalogue)
+    for lives in pieces_of(run):
+        counter.add(lives)
     return counter.tally
 
 

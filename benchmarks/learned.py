@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from trajsim.cli.learned import FLAGSHIP, choose_model
 from trajsim.cli.life_options import LifeOptions
 from trajsim.engine.compile import compile_modules
+from trajsim.engine.options import PerformanceOptions
 from trajsim.engine.simulate import Run, simulate
 from trajsim.event_sequences import EventSequences
 from trajsim.population.build import build_cohort
@@ -58,23 +59,24 @@ class Withheld:
         return answers
 
 
-def prepare(life: LifeOptions, n: int, wrap: Callable[[Any], Any]) -> tuple[Run, Any]:
+def prepare(life: LifeOptions, n: int, wrap: Callable[[Any], Any], *, threads: int = 1) -> tuple[Run, Any]:
     """A run of n patients, with the model if the options choose one."""
     modules, learned = life.bind(life.load_modules())
     cohort = build_cohort(life.population(learned), first_patient=0, n_patients=n, seed=life.seed)
     program = compile_modules(modules, texts=cohort.texts(), lifecycle=life.simulation().lifecycle)
     model = None if learned is None else wrap(learned.model)
     offset = None if learned is None else learned.death_offset
-    run = simulate(program, cohort, life.simulation(), model=model, death_offset=offset)
+    performance = PerformanceOptions(threads=threads)
+    run = simulate(program, cohort, life.simulation(), model=model, death_offset=offset, performance=performance)
     return run, model
 
 
-def options(modules_dir: Path | None, *, with_model: bool) -> LifeOptions:
+def options(modules_dir: Path | None, *, with_model: bool, seed: int = 7) -> LifeOptions:
     """Bundled modules, or stock ones with the overlay that ships."""
     bind = "synthea" if modules_dir is not None and with_model else None
     choice = choose_model(model=None, no_model=not with_model, bind=bind, modules_dir=modules_dir)
     return LifeOptions(
-        seed=7, modules_dir=modules_dir, mortality="modules-only" if modules_dir else "life-table", model=choice
+        seed=seed, modules_dir=modules_dir, mortality="modules-only" if modules_dir else "life-table", model=choice
     )
 
 

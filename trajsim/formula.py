@@ -105,7 +105,7 @@ class Formula:
 
     def _is_inside(self, op: int, n: int, out: int, out_step: int, a: int, a_step: int, b: int, b_step: int) -> bool:
         """Whether an instruction reads and writes what is there."""
-        if op not in set(Operation) or min(n, out_step, a_step, b_step) < 0:
+        if not 0 <= op < len(Operation) or min(n, out_step, a_step, b_step) < 0:
             return False
         vector, weights = len(self.start), len(self.weights)
         if op == Operation.LINEAR:

@@ -19,6 +19,7 @@ from trajsim.event_sequences import EventSequences
 from trajsim.learn.accounting import Release, calibration_multiplier
 from trajsim.learn.checkpoint_files import Tree
 from trajsim.learn.entry_moments import EntryMoments, entry_vectors, moments_of
+from trajsim.learn.features import DAYS_PER_YEAR
 from trajsim.learn.private import PrivacyPlan, SecretKeys, wrapped_key
 from trajsim.learn.trained import AGE_BAND_YEARS, FOLLOW_UP_AGE_YEARS, N_AGE_BANDS, Demographics
 from trajsim.learn.training import Rows, fixed_chunks, n_rows
@@ -37,7 +38,6 @@ SEX_AND_AGE = "demographics: sex and age"
 FOLLOW_UP = "demographics: age, follow-up and death"
 _ORDER = (*(f"calibration: {name}" for name in CLIP_NORMS), ENTRY, SEX_AND_AGE, FOLLOW_UP)
 _CHUNK = 128
-_DAYS_PER_YEAR = 365.25
 _PRIOR_SPREAD = 0.5
 
 Counts = Callable[[Tree, Tree], dict[str, jax.Array]]
@@ -134,12 +134,12 @@ def release_demographics(
     Raises:
         PrivacyError: The plan does not pay for them.
     """
-    age_years = sequences.entry_age_days / _DAYS_PER_YEAR
+    age_years = sequences.entry_age_days / DAYS_PER_YEAR
     band = np.clip(age_years // AGE_BAND_YEARS, 0, N_AGE_BANDS - 1).astype(np.int64)
     sex_age = np.zeros((2, N_AGE_BANDS))
     np.add.at(sex_age, (sequences.is_male.astype(np.int64), band), 1.0)
     n_years = int(np.ceil(sequences.vocabulary.max_years))
-    year = np.clip(sequences.follow_up_days // _DAYS_PER_YEAR, 0, n_years - 1).astype(np.int64)
+    year = np.clip(sequences.follow_up_days // DAYS_PER_YEAR, 0, n_years - 1).astype(np.int64)
     group = np.searchsorted(FOLLOW_UP_AGE_YEARS, age_years, side="right") - 1
     died = np.zeros(len(sequences), dtype=np.int64)
     if sequences.vocabulary.has_death:

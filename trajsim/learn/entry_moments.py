@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trajsim.event_sequences import EventSequences
 from trajsim.learn.checkpoint_files import Tree
-from trajsim.learn.features import scaled_bmi
+from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi
 from trajsim.learn.models.entry import FIRST_CONDITION, N_BASIS
 from trajsim.learn.models.network import applied
 from trajsim.learn.models.specification import ModelSpecification
@@ -67,7 +67,7 @@ def entry_vectors(sequences: EventSequences) -> Floats:
     """
     held = sequences.prevalent[:, :-1].astype(np.float64)
     n, k = held.shape
-    group = groups_of(sequences.is_male, sequences.entry_age_days / 365.25)
+    group = groups_of(sequences.is_male, sequences.entry_age_days / DAYS_PER_YEAR)
     by_group = np.zeros((n, 2 * len(GROUP_AGE_YEARS), k))
     by_group[np.arange(n), group] = held
     first, second = np.triu_indices(k, 1)

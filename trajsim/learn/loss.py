@@ -6,6 +6,7 @@ Every function takes ONE patient (no leading axis); whoever trains maps it over 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import jax
@@ -70,11 +71,7 @@ class Loss:
         average. Clipping whole histories instead would take more from those of whom much was expected, and every
         hazard would come out too high.
         """
-
-        def of(network: Network, row: Row) -> dict[str, jax.Array]:
-            return self._counts(network, row, is_bounded=True)
-
-        return self._run(params, row, of)
+        return self._run(params, row, partial(self._counts, is_bounded=True))
 
     def _run(
         self, params: Parameters, row: Row, of: Callable[[Network, Row], dict[str, jax.Array]]

@@ -9,8 +9,6 @@ from trajsim.trajectory_model import TrajectoryModel
 
 Vector = list[float]
 
-_WIDTH = 8  # numbers of an instruction
-
 
 def exponential(value: float) -> float:
     """e(v) of the draw contract."""

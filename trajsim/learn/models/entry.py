@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trajsim.learn.models.public_effects import AGE, BMI, EFFECTS, MALE, OTHERWISE
+from trajsim.learn.models.public_effects import AGE, BMI, MALE, effect_weights
 from trajsim.learn.models.specification import ModelSpecification
 
 N_BASIS = 6
@@ -82,14 +82,10 @@ class EntryHead(nn.Module):
 
     def _weights(self, _key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         """What brings a condition on is, nearly, what those who have it have more of."""
-        weights = np.zeros(shape, dtype=np.float32)
-        names = self.spec.vocabulary.event_names[:-1]
-        rows = {AGE: 0, MALE: 3, BMI: N_BASIS + 1}
-        rows |= {name: N_BASIS + FIRST_CONDITION + number for number, name in enumerate(names)}
-        for column, name in enumerate(names, FIRST_CONDITION):
-            for factor, effect in EFFECTS.get(name, OTHERWISE).items():
-                if factor in rows and rows[factor] < N_BASIS + column:
-                    weights[rows[factor], column] = effect
+        columns = {name: at for at, name in enumerate(self.spec.vocabulary.event_names[:-1], FIRST_CONDITION)}
+        rows = {AGE: 0, MALE: 3, BMI: N_BASIS + 1} | {name: N_BASIS + at for name, at in columns.items()}
+        weights = effect_weights(shape, rows=rows, columns=columns)
+        weights[N_BASIS:] = np.triu(weights[N_BASIS:], 1)  # of earlier items only
         return jnp.asarray(weights)
 
     def _bias(self, _key: jax.Array, _shape: tuple[int, ...]) -> jax.Array:

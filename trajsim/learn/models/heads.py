@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from trajsim.learn.features import N_STILL_SCALARS
-from trajsim.learn.models.public_effects import AGE, BMI, EFFECTS, MALE, OTHERWISE
+from trajsim.learn.models.public_effects import AGE, BMI, MALE, effect_weights
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import OFFSET_DAYS
 
@@ -49,13 +49,8 @@ class Heads(nn.Module):
 
     def _hazard(self, _key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         """What is public of who gets what: an event that nothing is known of rises with age alone."""
-        weights = np.zeros(shape, dtype=np.float32)
-        rows = self._factor_rows()
-        for column, name in enumerate(self.spec.vocabulary.event_names):
-            for factor, effect in EFFECTS.get(name, OTHERWISE).items():
-                if factor in rows and factor != name:
-                    weights[rows[factor], column] = effect
-        return jnp.asarray(weights)
+        columns = {name: column for column, name in enumerate(self.spec.vocabulary.event_names)}
+        return jnp.asarray(effect_weights(shape, rows=self._factor_rows(), columns=columns))
 
     def _factor_rows(self) -> dict[str, int]:
         """Row of the weights that every factor of `public_effects` has."""

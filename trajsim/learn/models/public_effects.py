@@ -16,6 +16,9 @@ United States life tables.
 
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 AGE = "age"
 MALE = "male"
 BMI = "bmi"
@@ -67,3 +70,21 @@ EFFECTS: Mapping[str, Mapping[str, float]] = {
         "stroke": 0.7, "atrial_fibrillation": 0.5, "heart_failure": 1.1, "fib4_raised": 0.4, "smoking": 0.6,
     },
 }  # fmt: skip
+
+
+def effect_weights(
+    shape: tuple[int, ...], *, rows: Mapping[str, int], columns: Mapping[str, int]
+) -> NDArray[np.float32]:
+    """Weights of a linear map that begins at `EFFECTS`, 0 elsewhere.
+
+    Args:
+        shape: Of the map: rows are factors, columns what they act on.
+        rows: Row of every factor that the map knows.
+        columns: Column of every event; one that nothing is known of rises with age alone.
+    """
+    weights = np.zeros(shape, dtype=np.float32)
+    for name, column in columns.items():
+        for factor, effect in EFFECTS.get(name, OTHERWISE).items():
+            if factor in rows and factor != name:
+                weights[rows[factor], column] = effect
+    return weights
