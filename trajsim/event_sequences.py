@@ -61,6 +61,14 @@ class LabKind:
     resolution: float = 1.0
     prior_share: float = 0.5
 
+    @property
+    def scale(self) -> str:
+        """What a number of it means to a model, in words."""
+        if self.kind == "flag":
+            return "a flag"
+        what = "logarithms around" if self.is_log else "numbers around"
+        return f"{what} {self.centre:g} by {self.spread:g} ({self.unit})"
+
     def scaled(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """Published values on the scale that models use."""
         values = np.asarray(values, dtype=np.float64)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `trajsim --help` loads neither JAX nor Arrow
     from trajsim.event_sequences import EventSequences, Vocabulary
     from trajsim.learn.trained import TrainedModel
 
+_SAME_MAPPING = "ingest the data with the mapping that the model was trained with"
 _WIDTH = 110
 
 
@@ -140,14 +141,22 @@ def _reference(path: Path | None, model: "TrainedModel") -> "TrainedModel | None
 
 
 def _require_vocabulary(path: Path, found: "Vocabulary", trained: "Vocabulary") -> None:
-    """Refuses events or labs that the model does not know in just this order."""
+    """Refuses events or labs that the model does not know in just this order, and labs on another scale."""
     for noun, ours, theirs in (
         ("events", found.event_names, trained.event_names),
         ("labs", found.lab_names, trained.lab_names),
     ):
         if ours != theirs:
             msg = f"{path}: expected the {noun} of the checkpoint ({', '.join(theirs)}), got {', '.join(ours)}"
-            raise ConfigError(msg, hint="ingest the data with the mapping that the model was trained with")
+            raise ConfigError(msg, hint=_SAME_MAPPING)
+    wrong = [
+        f"{lab.name}: expected {known.scale}, got {lab.scale}"
+        for lab, known in zip(found.labs, trained.labs, strict=True)
+        if lab.scale != known.scale
+    ]
+    if wrong:
+        lines = [f"{path}: labs on another scale than the checkpoint's", *wrong]
+        raise ConfigError("\n".join(lines), hint=_SAME_MAPPING)
 
 
 def _write(path: Path, scores: "Scores") -> None:

@@ -1,6 +1,7 @@
+import inspect
 import json
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import jax
@@ -8,10 +9,12 @@ import numpy as np
 import pytest
 
 from trajsim.cli.app import main
+from trajsim.cli.fit import fit
 from trajsim.event_sequences import EventKind, Vocabulary
 from trajsim.learn.audit import make_canaries
 from trajsim.learn.checkpoint_files import FILES
 from trajsim.learn.checkpoints import read_checkpoint
+from trajsim.learn.fitting import FitSettings
 from trajsim.learn.sequence_files import write_sequences
 
 _VOCABULARY = Vocabulary(events=(EventKind(name="fever"), EventKind(name="death")), max_years=10.0)
@@ -116,3 +119,12 @@ def test_an_audit_wants_enough_canaries(data: Path, tmp_path: Path, capsys: pyte
     assert main(["audit", "--data", str(data), "--json", str(tmp_path / "nowhere" / "a.json")]) == 2
     assert "no such folder" in capsys.readouterr().err
     assert main(["audit", "--data", str(data), "--model", "lstm"]) == 2
+
+
+def test_the_command_begins_with_the_settings_of_the_library() -> None:
+    """The command names its defaults without loading the library, so that help stays quick."""
+    given = {name: parameter.default for name, parameter in inspect.signature(fit).parameters.items()}
+    settings = {entry.name: entry.default for entry in fields(FitSettings)}
+    shared = {name for name in given.keys() & settings.keys() if settings[name] is not MISSING}
+    assert {"steps", "l2_clip_norm", "epsilon", "delta", "batch_size"} <= shared
+    assert {name: given[name] for name in shared} == {name: settings[name] for name in shared}

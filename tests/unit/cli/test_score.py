@@ -87,6 +87,17 @@ def test_data_of_another_vocabulary_are_refused(data: Path, tmp_path: Path, caps
     assert "expected the labs of the checkpoint (sbp), got sbp, smoking" in capsys.readouterr().err
 
 
+def test_labs_on_another_scale_are_refused(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pressure, smoking = VOCABULARY.labs
+    moved = replace(pressure, centre=pressure.centre + 10)
+    other = _write_model(tmp_path / "other", replace(VOCABULARY, labs=(moved, smoking)))
+    assert main(["score", str(other), "--data", str(data)]) == 2
+    message = capsys.readouterr().err
+    assert "labs on another scale than the checkpoint's" in message
+    assert f"sbp: expected {moved.scale}, got {pressure.scale}" in message
+    assert "smoking" not in message
+
+
 @pytest.mark.parametrize(
     ("option", "value", "message"),
     [
