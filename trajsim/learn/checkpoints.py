@@ -2,18 +2,31 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 
 from trajsim.errors import DataFileError
 from trajsim.event_sequences import Legality
-from trajsim.learn.checkpoint_files import Checkpoint, read_files, vocabulary_to_json, write_files
+from trajsim.learn.checkpoint_files import MODEL, Checkpoint, read_files, vocabulary_to_json, write_files
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import PIECE_DAYS, REFRESH_DAYS
 from trajsim.learn.trained import Demographics, TrainedModel
 
 Cards = Mapping[str, Mapping[str, Any] | str]
+
+
+class _Plain(msgspec.Struct, frozen=True):
+    """What ``model.json`` says in plain numbers and words."""
+
+    kind: Literal["gru", "transformer"]
+    width: int
+    heads: int
+    window: int
+    components: int
+    min_age_years: float
+    modules: dict[str, str]
 
 
 def write_checkpoint(
@@ -75,24 +88,25 @@ def trained_model(checkpoint: Checkpoint, *, folder: Path) -> TrainedModel:
     """
     said = checkpoint.model
     try:
+        plain = msgspec.convert({name: said[name] for name in _Plain.__struct_fields__}, _Plain)
         spec = ModelSpecification(
-            vocabulary=checkpoint.vocabulary,
-            **{name: said[name] for name in ("kind", "width", "heads", "window", "components")},
-        )
+            vocabulary=checkpoint.vocabulary, kind=plain.kind, width=plain.width, heads=plain.heads,
+            window=plain.window, components=plain.components,
+        )  # fmt: skip
         legality = Legality(**{name: np.array(said["legality"][name], dtype=bool) for name in ("needs", "excludes")})
         counts = said["demographics"]
         demographics = None if counts is None else Demographics(**{name: np.array(counts[name]) for name in counts})
-        min_age_years = float(said["min_age_years"])
-        modules = {str(key): str(digest) for key, digest in said["modules"].items()}
-    except (AttributeError, KeyError, TypeError) as error:
-        msg = f"{folder}: the description of the model cannot be read: {error}"
-        raise DataFileError(msg) from error
+    except (KeyError, TypeError, msgspec.ValidationError) as error:
+        msg = f"{folder / MODEL}: the description of the model cannot be read: {error}"
+        raise DataFileError(
+            msg, hint="train the model again, or take the file from where the checkpoint came"
+        ) from error
     return TrainedModel(
         spec=spec,
         params=checkpoint.parameters,
         legality=legality,
         demographics=demographics,
-        min_age_years=min_age_years,
+        min_age_years=plain.min_age_years,
         digest=checkpoint.digest,
-        modules=modules,
+        modules=plain.modules,
     )

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import jax
@@ -47,4 +48,20 @@ def test_a_description_that_lacks_something_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "out" / MODEL
     file.write_text(file.read_text().replace('"width"', '"breadth"'))
     with pytest.raises(DataFileError, match="cannot be read: 'width'"):
+        read_checkpoint(tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("width", "twelve", r"Expected `int`, got `str` - at `\$\.width`"),
+        ("modules", ["diabetes"], r"Expected `object`, got `array` - at `\$\.modules`"),
+    ],
+)
+def test_a_description_of_another_type_is_refused(tmp_path: Path, name: str, value: object, words: str) -> None:
+    model = TrainedModel(_SPEC, initial_parameters(_SPEC, jax.random.key(0)), Legality.first_occurrences(2))
+    write_checkpoint(model, tmp_path / "out", cards=_CARDS)
+    file = tmp_path / "out" / MODEL
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+    with pytest.raises(DataFileError, match=rf"model\.json: .* cannot be read: {words}"):
         read_checkpoint(tmp_path / "out")
