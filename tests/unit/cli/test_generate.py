@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -129,11 +130,15 @@ def test_ctrl_c_keeps_finished_shards_and_the_same_command_goes_on(
     assert "finished already" in capsys.readouterr().err
 
 
-def heed_interrupts() -> None:
-    """In a child: SIGINT does again what it does by default."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@pytest.fixture(name="heeded_interrupts")
+def heeded_interrupts_fixture() -> Iterator[None]:
+    """A shell started in the background has its children ignore SIGINT, and theirs, unless one heeds it again."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.usefixtures("heeded_interrupts")
 @pytest.mark.parametrize(("kind", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
 def test_a_real_signal_loses_only_unfinished_shards(
     modules: Path, tmp_path: Path, kind: signal.Signals, code: int
@@ -141,10 +146,7 @@ def test_a_real_signal_loses_only_unfinished_shards(
     more = ("--shard-size", "100", "--threads", "2")
     options = ["generate", "-n", "3000", "--seed", "7", "--modules-dir", str(modules), "--format", "csv"]
     command = [sys.executable, "-m", "trajsim", *options, "--out", str(tmp_path / "out"), *more]
-    # Tests that a shell started in the background inherit that SIGINT is ignored, and a child would inherit it too.
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heed_interrupts
-    ) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         journal = tmp_path / "out" / HIDDEN / "journal.jsonl"
         while not (journal.exists() and journal.stat().st_size):
             assert process.poll() is None, process.stderr and process.stderr.read()
