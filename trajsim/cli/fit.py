@@ -73,6 +73,15 @@ def fit(
             show_default=False,
         ),
     ] = None,
+    earlier: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--earlier-release",
+            metavar="TEXT",
+            help="What was released of these patients before, with privacy, for the card; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     insecure_seed: Annotated[
         int | None,
         typer.Option("--insecure-seed", help="For tests: whoever knows it can undo the noise.", show_default=False),
@@ -118,6 +127,7 @@ def fit(
         modules=modules,
         about=about or f"event sequences {data.name!r}",
         released_without_noise=released or (),
+        earlier_releases=earlier or (),
         cache=learning_cache(),
     )
     require_fit(settings, inputs, out)

@@ -66,6 +66,7 @@ class PrivacyCard(msgspec.Struct, frozen=True, kw_only=True):
         data: What was trained on, in words that the user gave or that are public.
         pre_training: Public data that training began with.
         released_without_noise: Everything else that was computed on the same patients and published, without noise.
+        earlier_releases: What was released earlier of the same patients, with privacy: budgets add up.
         not_covered: What the guarantee does not say.
     """
 
@@ -88,6 +89,7 @@ class PrivacyCard(msgspec.Struct, frozen=True, kw_only=True):
     data: str
     pre_training: str
     released_without_noise: list[str]
+    earlier_releases: list[str] = msgspec.field(default_factory=list)
     not_covered: list[str]
 
 
@@ -132,6 +134,7 @@ class Provenance:
         pre_training: Public data that training began with.
         is_insecure: Whether the keys came from a seed.
         released_without_noise: What else was published of the same patients, without noise.
+        earlier_releases: What was released earlier of the same patients, with privacy.
         settings: Settings of training.
         modules: sha256 of every bound module by name.
         min_age_years: Below this age the model does not act.
@@ -141,6 +144,7 @@ class Provenance:
     pre_training: str
     is_insecure: bool = False
     released_without_noise: Sequence[str] = ()
+    earlier_releases: Sequence[str] = ()
     settings: Mapping[str, float | int | str] = field(default_factory=dict)
     modules: Mapping[str, str] = field(default_factory=dict)
     min_age_years: float = 18.0
@@ -185,6 +189,7 @@ def make_privacy_card(plan: PrivacyPlan | None, provenance: Provenance) -> Priva
         data=provenance.data,
         pre_training=provenance.pre_training,
         released_without_noise=without,
+        earlier_releases=list(provenance.earlier_releases),
         not_covered=list(NOT_COVERED) if plan else [],
     )
 
@@ -279,6 +284,8 @@ def _privacy_page(card: PrivacyCard) -> str:
         parts += ["", "## Released beside the parameters, with noise, in the same budget", ""]
         parts += _table([(entry.name, _release(entry)) for entry in card.releases])
     parts += ["", "## Released without noise", "", *_list(card.released_without_noise)]
+    if card.earlier_releases:
+        parts += ["", "## Released earlier of the same patients: budgets add up", "", *_list(card.earlier_releases)]
     if card.not_covered:
         parts += ["", "## Not covered", "", *_list(card.not_covered)]
     parts += ["", "## Versions", "", *_table(sorted(card.versions.items()))]

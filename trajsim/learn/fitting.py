@@ -117,6 +117,7 @@ class FitInputs:
         pre_training: What the public patients are.
         modules: sha256 of every bound module by name.
         released_without_noise: What else was published of the same patients, without noise.
+        earlier_releases: What was released earlier of the same patients, with privacy.
         cache: Folder that keeps pre-trained parameters; None for none.
     """
 
@@ -127,6 +128,7 @@ class FitInputs:
     pre_training: str = "none"
     modules: Mapping[str, str] = field(default_factory=dict)
     released_without_noise: Sequence[str] = ()
+    earlier_releases: Sequence[str] = ()
     cache: Path | None = None
 
 
@@ -320,6 +322,7 @@ def _cards(
         pre_training=inputs.pre_training if inputs.public is not None else "none",
         is_insecure=settings.insecure_seed is not None,
         released_without_noise=inputs.released_without_noise,
+        earlier_releases=inputs.earlier_releases,
         settings=trained,
         modules=inputs.modules,
         min_age_years=model.min_age_years,

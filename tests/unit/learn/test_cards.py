@@ -25,6 +25,7 @@ _PROVENANCE = cards.Provenance(
     data="a made-up cohort",
     pre_training="none",
     released_without_noise=["A score of the model."],
+    earlier_releases=["A model of last year, epsilon 1."],
     settings={"steps": 20},
     modules={"fever": "aa"},
 )
@@ -52,6 +53,7 @@ def test_a_private_card_says_all_that_was_promised() -> None:
         "ADD_OR_REMOVE_ONE",
         "calibration: events",
         "A score of the model.",
+        "A model of last year, epsilon 1.",
         "Floating point",
         "a made-up cohort",
     ):
@@ -63,6 +65,14 @@ def test_a_seed_is_owned_up_to() -> None:
     insecure = cards.Provenance(data="x", pre_training="none", is_insecure=True)
     assert "--insecure-seed" in cards.make_privacy_card(_PLAN, insecure).keys
     assert "--insecure-seed" not in seeded.keys
+
+
+def test_a_first_release_says_nothing_of_earlier_ones_and_its_card_of_before_can_be_read() -> None:
+    first = cards.make_privacy_card(_PLAN, cards.Provenance(data="x", pre_training="none"))
+    assert "earlier" not in str(cards.cards_of(first, _model_card(first.epsilon))["privacy-card.md"])
+    written = msgspec.to_builtins(first)
+    del written["earlier_releases"]  # cards written before there was such a row
+    assert msgspec.convert(written, cards.PrivacyCard) == first
 
 
 def test_without_privacy_epsilon_is_infinity() -> None:
