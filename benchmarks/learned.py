@@ -96,6 +96,7 @@ def speed(n: int, modules_dir: Path | None) -> None:
 def agreement(n: int) -> None:
     """Rates of first events and quantiles of labs by sex and age, here and there."""
     from trajsim.learn.checkpoints import read_checkpoint
+    from trajsim.learn.features import LIFELONG_STAY_YEARS
     from trajsim.learn.sampling import sample_futures
 
     life = options(None, with_model=True)
@@ -118,7 +119,8 @@ def agreement(n: int) -> None:
     rows = np.array([place[int(patient)] for patient in deaths["patient_id"]])
     here[rows, -1] = (deaths["time"].astype("int64").to_numpy() - birth_us[rows]) / YEAR_US
     adults = np.flatnonzero((end_age > model.min_age_years + 0.1) & (here[:, -1] > model.min_age_years))
-    drawn = sample_futures(model, entries(model.spec.vocabulary, cohort, end_age, adults), seed=11).sequences
+    young = entries(model.spec.vocabulary, cohort, end_age, adults)
+    drawn = sample_futures(model, young, seed=11, longest_stay_years=LIFELONG_STAY_YEARS).sequences
     first = drawn.first_days()
     there = np.where(first >= 0, 18.0 + first / YEAR_DAYS, np.inf)
     male = drawn.is_male

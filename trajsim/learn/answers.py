@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trajsim.event_sequences import Legality, Vocabulary
 from trajsim.formula import Formula
 from trajsim.learn.checkpoints import read_checkpoint
-from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi
+from trajsim.learn.features import DAYS_PER_YEAR, LIFELONG_STAY_YEARS, scaled_bmi
 from trajsim.learn.models.network import Parameters
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import HALF_A_DAY_YEARS, OFFSET_DAYS, PIECE_DAYS, REFRESH_DAYS
@@ -34,7 +34,7 @@ class LearnedTrajectories:
     def __init__(self, model: TrainedModel) -> None:
         """Takes a trained model."""
         self.model = model
-        self._stepper = Stepper(model.spec)
+        self._stepper = _stepper(model.spec)
         self._params = jax.tree.map(jnp.asarray, model.params)
 
     @property
@@ -112,6 +112,11 @@ class LearnedTrajectories:
         return Answers(**{name: np.asarray(value) for name, value in zip(_FIELDS, answered, strict=True)})
 
 
+def _stepper(spec: ModelSpecification) -> Stepper:
+    """Lives of the engine enter no cohort."""
+    return Stepper(spec, LIFELONG_STAY_YEARS)
+
+
 _FIELDS = (
     "memory", "log_hazard", "co_probability", "panel_probability", "value_weight", "value_mean", "value_scale",
 )  # fmt: skip
@@ -122,7 +127,7 @@ def _answer(
     spec: ModelSpecification, params: Parameters, packed: jax.Array, inputs: jax.Array, is_step: jax.Array,
     now: jax.Array, measured: jax.Array, values: jax.Array,
 ) -> tuple[jax.Array, ...]:  # fmt: skip
-    stepper, k = Stepper(spec), spec.n_events
+    stepper, k = _stepper(spec), spec.n_events
     memory = stepper.unpack(packed)
     age = inputs[:, 0]
     bmi, has_bmi = scaled_bmi(jnp, inputs[:, 2])

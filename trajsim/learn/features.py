@@ -13,6 +13,13 @@ MONTHS_PER_YEAR = 12.0
 BMI_CENTRE = 28.0
 BMI_SPREAD = 0.22
 LONGEST_STAY_YEARS = 15.0
+LIFELONG_STAY_YEARS = 8.0
+"""Where the years since entry stop in the lives of the engine, which enter no cohort.
+
+Who is chosen for a cohort has just been seen, and is found to have more in the first years than in later ones. Lives
+that begin at 18 would stay in the late years for ever, with half of the cohort's rates. Eight years is where their
+deaths follow the life table of the United States (docs/reference/flagship.md).
+"""
 LONGEST_VALUE_YEARS = 5.0
 N_STILL_SCALARS = 6
 """Numbers that the still part begins with; what a patient has follows."""
@@ -31,7 +38,14 @@ def n_still(n_events: int, n_labs: int) -> int:
 
 
 def clock_features(
-    xp: ModuleType, *, age_years: Array, is_male: Array, entry_age_years: Array, value_age_years: Array, has: Array
+    xp: ModuleType,
+    *,
+    age_years: Array,
+    is_male: Array,
+    entry_age_years: Array,
+    value_age_years: Array,
+    has: Array,
+    longest_stay_years: float = LONGEST_STAY_YEARS,
 ) -> Array:
     """The part that moves with the clock.
 
@@ -42,13 +56,14 @@ def clock_features(
         entry_age_years: [...] Age at the first step.
         value_age_years: [..., V] Age at which every lab was last read.
         has: [..., V] 1 where it ever was.
+        longest_stay_years: Where the years since entry stop.
 
     Returns:
         [..., n_clock]: age on a scale of twenty years around 50, its square, what lies above 65 and above 80, age of
         men, of women squared, years since entry, and years since each lab.
     """
     age = (age_years - 50.0) / 20.0
-    since = xp.minimum(age_years - entry_age_years, LONGEST_STAY_YEARS) / 10.0
+    since = xp.minimum(age_years - entry_age_years, longest_stay_years) / 10.0
     stale = has * xp.minimum(age_years[..., None] - value_age_years, LONGEST_VALUE_YEARS) / LONGEST_VALUE_YEARS
     columns = [
         age,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trajsim.errors import ConfigError
 from trajsim.event_sequences import EventSequences, LabKind
-from trajsim.learn.features import BMI_CENTRE, BMI_SPREAD, DAYS_PER_YEAR, scaled_bmi
+from trajsim.learn.features import BMI_CENTRE, BMI_SPREAD, DAYS_PER_YEAR, LONGEST_STAY_YEARS, scaled_bmi
 from trajsim.learn.models.entry import YEARS_SPREAD, entry_items
 from trajsim.learn.models.network import Parameters, applied
 from trajsim.learn.models.specification import ModelSpecification
@@ -88,14 +88,14 @@ def _legal(held: jax.Array, needs: jax.Array, excludes: jax.Array) -> jax.Array:
     return ~(lacking | barred)
 
 
-@partial(jax.jit, static_argnums=0, static_argnames="lifelong")
+@partial(jax.jit, static_argnums=0, static_argnames=("has_long_gaps", "longest_stay_years"))
 def _take_step(
     spec: ModelSpecification, params: Parameters, mask: tuple[jax.Array, jax.Array], walk: Walk, step: jax.Array, *,
-    lifelong: bool,
+    has_long_gaps: bool, longest_stay_years: float,
 ) -> tuple[Walk, Day]:  # fmt: skip
     """One step of everybody."""
-    pieces = LIFELONG if lifelong else TRAINING
-    stepper, k, v = Stepper(spec), spec.n_events, spec.n_labs
+    pieces = LIFELONG if has_long_gaps else TRAINING
+    stepper, k, v = Stepper(spec, longest_stay_years), spec.n_events, spec.n_labs
     u = _uniforms(walk.key, 4 + k + 2 * v, step)
     legal = _legal(walk.memory.held, *mask)
     hazard = jnp.exp(stepper.segment_log_hazards(params, walk.memory, walk.person, pieces))  # [n, S, K + 1]
@@ -130,7 +130,7 @@ def _take_step(
     others = legal & (u[:, 4 : 4 + k] < moment.same_day)
     events = jnp.where((mark < k)[:, None], jnp.maximum(first[:, :k], others), 0.0)
     is_visit = (mark >= k) | (u[:, 2] < moment.visit)
-    measured, value = _labs(spec, params, walk, age, events, is_visit, u[:, 3], u[:, 4 + k :])
+    measured, value = _labs(stepper, params, walk, age, events, is_visit, u[:, 3], u[:, 4 + k :])
 
     new = stepper.step(
         params,
@@ -151,12 +151,12 @@ def _take_step(
 
 
 def _labs(
-    spec: ModelSpecification, params: Parameters, walk: Walk, age: jax.Array, events: jax.Array, is_visit: jax.Array,
+    stepper: Stepper, params: Parameters, walk: Walk, age: jax.Array, events: jax.Array, is_visit: jax.Array,
     u_panel: jax.Array, u: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:  # fmt: skip
     """Which labs a visit measures, and their scaled values as they are published."""
-    v = spec.n_labs
-    moment = Stepper(spec).moment(params, walk.memory, walk.person, age=age, events=events)
+    v = stepper.spec.n_labs
+    moment = stepper.moment(params, walk.memory, walk.person, age=age, events=events)
     chosen = jnp.sum(jnp.cumsum(moment.panel, axis=-1) < u_panel[:, None], axis=-1)
     chosen = jnp.minimum(chosen, 2**v - 1)
     measured = ((chosen[:, None] >> np.arange(v)) & 1) * is_visit[:, None]
@@ -166,7 +166,7 @@ def _labs(
     scale = jnp.take_along_axis(moment.scale, part, axis=-1)[..., 0]
     number = mean + scale * jax.scipy.stats.norm.ppf(u[:, v:])
     values = []
-    for i, lab in enumerate(spec.vocabulary.labs):
+    for i, lab in enumerate(stepper.spec.vocabulary.labs):
         if lab.kind == "flag":
             values.append((u[:, i] < moment.mean[:, i, 0]) * 1.0)
             continue
@@ -190,7 +190,14 @@ def _enter(
     return Stepper(spec).first(params, person, age=age, held=held, last=last, has=has, value_age=value_age)
 
 
-def sample_futures(model: TrainedModel, patients: EventSequences, *, seed: int, years: float | None = None) -> Futures:
+def sample_futures(
+    model: TrainedModel,
+    patients: EventSequences,
+    *,
+    seed: int,
+    years: float | None = None,
+    longest_stay_years: float = LONGEST_STAY_YEARS,
+) -> Futures:
     """Draws a history from entry on for every patient, given what he is like at entry.
 
     Args:
@@ -198,6 +205,7 @@ def sample_futures(model: TrainedModel, patients: EventSequences, *, seed: int, 
         patients: Whose entry to begin with; their days are not looked at.
         seed: Of the draws, 64 bits.
         years: Time under observation; each patient's own `follow_up_days` when None.
+        longest_stay_years: Where the years since entry stop; `LIFELONG_STAY_YEARS` draws lives as the engine does.
 
     Returns:
         One history a patient, in order; whoever dies is followed to that day.
@@ -211,7 +219,8 @@ def sample_futures(model: TrainedModel, patients: EventSequences, *, seed: int, 
     expected = np.zeros((n, spec.n_events))
     for start in range(0, n, LARGEST):
         rows = np.arange(start, min(start + LARGEST, n))
-        _walk_all(model, mask, _begin(model, patients.take(rows), keys[rows], end[rows]), rows, days, expected)
+        walk = _begin(model, patients.take(rows), keys[rows], end[rows])
+        _walk_all(model, mask, walk, rows, days, expected, longest_stay_years=longest_stay_years)
     return Futures(_sequences(model, patients, end, days), expected)
 
 
@@ -252,12 +261,16 @@ def _room(n: int) -> int:
 
 def _walk_all(
     model: TrainedModel, mask: tuple[jax.Array, jax.Array], walk: Walk, rows: NDArray[np.int64],
-    days: list[tuple[NDArray[np.int64], dict[str, NDArray[np.generic]]]], expected: NDArray[np.float64],
+    days: list[tuple[NDArray[np.int64], dict[str, NDArray[np.generic]]]], expected: NDArray[np.float64], *,
+    longest_stay_years: float,
 ) -> None:  # fmt: skip
     """Steps until nobody is left; writes what happens into `days`, and the integrals into `expected`."""
-    lifelong = bool(np.asarray(walk.end).max(initial=0.0) > MOST_REFRESHES * REFRESH_DAYS)
+    has_long_gaps = bool(np.asarray(walk.end).max(initial=0.0) > MOST_REFRESHES * REFRESH_DAYS)
     for step in range(MOST_STEPS):
-        walk, day = _take_step(model.spec, model.params, mask, walk, jnp.uint32(step), lifelong=lifelong)
+        walk, day = _take_step(
+            model.spec, model.params, mask, walk, jnp.uint32(step), has_long_gaps=has_long_gaps,
+            longest_stay_years=longest_stay_years,
+        )  # fmt: skip
         written = np.asarray(day.is_written)[: len(rows)]
         if written.any():
             columns = {name: np.asarray(getattr(day, name))[: len(rows)][written] for name in Day._fields[1:]}

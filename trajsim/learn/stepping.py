@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from trajsim.learn.features import DAYS_PER_YEAR, clock_features, mark_features, still_features
+from trajsim.learn.features import DAYS_PER_YEAR, LONGEST_STAY_YEARS, clock_features, mark_features, still_features
 from trajsim.learn.loss import MOST_LOG_HAZARD
 from trajsim.learn.models.network import Network, Parameters, applied
 from trajsim.learn.models.specification import ModelSpecification
@@ -67,9 +67,15 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Stepper:
-    """A network and the layout of its memory; parameters are handed in, so that functions of it are compiled once."""
+    """A network and the layout of its memory; parameters are handed in, so that functions of it are compiled once.
+
+    Attributes:
+        spec: Shape of the network.
+        longest_stay_years: Where the years since entry stop; for the lives of the engine `LIFELONG_STAY_YEARS`.
+    """
 
     spec: ModelSpecification
+    longest_stay_years: float = LONGEST_STAY_YEARS
 
     @cached_property
     def widths(self) -> tuple[int, ...]:
@@ -162,11 +168,10 @@ class Stepper:
         """[n, F] Features as the clock stands at `age`."""
         return jnp.concatenate([self._clock(memory, person, age), memory.still], axis=-1)
 
-    @staticmethod
-    def _clock(memory: Memory, person: Person, age: jax.Array) -> jax.Array:
+    def _clock(self, memory: Memory, person: Person, age: jax.Array) -> jax.Array:
         clock: jax.Array = clock_features(
             jnp, age_years=age, is_male=person.is_male, entry_age_years=memory.entry_age,
-            value_age_years=memory.value_age, has=memory.has,
+            value_age_years=memory.value_age, has=memory.has, longest_stay_years=self.longest_stay_years,
         )  # fmt: skip
         return clock
 

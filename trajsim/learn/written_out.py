@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajsim.formula import Formula, Operation
-from trajsim.learn.features import DAYS_PER_YEAR, clock_features, mark_features, scaled_bmi, still_features
+from trajsim.learn.features import (
+    DAYS_PER_YEAR,
+    LIFELONG_STAY_YEARS,
+    clock_features,
+    mark_features,
+    scaled_bmi,
+    still_features,
+)
 from trajsim.learn.loss import MOST_LOG_HAZARD
 from trajsim.learn.models.heads import LEAST_LOG_SCALE, MOST_LOG_SCALE, NO_PANEL
 from trajsim.learn.pieces import HALF_A_DAY_YEARS, OFFSET_DAYS, PIECE_DAYS
@@ -69,7 +76,7 @@ class _Writer:
     def _features(self, age: Cells) -> Cells:
         clock = clock_features(
             self._xp, age_years=age, is_male=self._is_male, entry_age_years=self._entry_age,
-            value_age_years=self._value_age, has=self._has,
+            value_age_years=self._value_age, has=self._has, longest_stay_years=LIFELONG_STAY_YEARS,
         )  # fmt: skip
         return self._sheet.concatenate([clock, self._still])
 

@@ -12,7 +12,7 @@ from tests.unit.learn.made_up import VOCABULARY, cohort
 from trajsim.event_sequences import Legality
 from trajsim.learn.answers import LearnedTrajectories
 from trajsim.learn.batches import pad
-from trajsim.learn.features import DAYS_PER_YEAR, scaled_bmi
+from trajsim.learn.features import DAYS_PER_YEAR, LIFELONG_STAY_YEARS, LONGEST_STAY_YEARS, clock_features, scaled_bmi
 from trajsim.learn.loss import MOST_EVENTS, MOST_EXPECTED, Loss
 from trajsim.learn.models.network import Network, Parameters, applied, initial_parameters
 from trajsim.learn.models.specification import KINDS, ModelSpecification
@@ -132,7 +132,7 @@ def test_answers_are_those_of_the_stepper_and_a_refresh_moves_the_clock_alone(mo
         )
     )
     np.testing.assert_array_equal(later.memory, first.memory)
-    stepper = Stepper(model.spec)
+    stepper = Stepper(model.spec, LIFELONG_STAY_YEARS)
     memory = stepper.unpack(jnp.asarray(first.memory))
     bmi, has_bmi = scaled_bmi(jnp, jnp.full(TILE, 28.0))
     person = Person(jnp.ones(TILE), bmi, has_bmi * 1.0)
@@ -195,3 +195,40 @@ def test_bounded_counts_stop_by_the_past_alone() -> None:
         np.testing.assert_allclose(bounded[name][is_short], full[name][is_short], rtol=1e-6)
         assert (np.asarray(bounded[name]) <= np.asarray(full[name]) + 1e-5).all()
     assert np.asarray(bounded["events_expected"])[~is_short].sum() < expected[~is_short].sum()
+
+
+def test_years_since_entry_stop_earlier_for_lives_that_enter_no_cohort(model: TrainedModel) -> None:
+    """A person of 18 to whom nothing happens: until the clock stops the engine is the stepper of training, then not."""
+    asked, plain = LearnedTrajectories(model), Stepper(model.spec)
+    memory = asked.answer(
+        _questions(asked, inputs=np.tile(np.array([18.0, 1.0, 28.0], dtype=np.float32), (TILE, 1)))
+    ).memory
+    bmi, has_bmi = scaled_bmi(jnp, jnp.full(TILE, 28.0))
+    person = Person(jnp.ones(TILE), bmi, has_bmi * 1.0)
+    for years, is_same in ((7.0, True), (12.0, False), (40.0, False)):
+        age = np.full(TILE, 18.0 + years, dtype=np.float32)
+        inputs = np.column_stack([age, np.ones(TILE), np.full(TILE, 28.0)]).astype(np.float32)
+        engine = asked.answer(
+            _questions(asked, memory=memory, inputs=inputs, is_step=np.zeros(TILE, dtype=bool))
+        ).log_hazard[0, :, 0]
+        offset = jnp.full((TILE, 1), 7)  # of the fifth year and later
+        training = np.asarray(
+            plain.log_hazards(
+                model.params, plain.unpack(jnp.asarray(memory)), person, age=jnp.asarray(age), offset=offset
+            )
+        )[0, :, 0]
+        assert np.allclose(engine, training, rtol=1e-4, atol=1e-5) == is_same
+
+
+def test_the_clock_of_years_since_entry_stops_where_it_is_told_to() -> None:
+    def since(age: float, longest_stay_years: float = LONGEST_STAY_YEARS) -> float:
+        one, nothing = np.ones(()), np.zeros(0)
+        return float(
+            clock_features(
+                np, age_years=age * one, is_male=one, entry_age_years=18 * one, value_age_years=nothing, has=nothing,
+                longest_stay_years=longest_stay_years,
+            )[6]
+        )  # fmt: skip
+
+    assert [since(age) for age in (20, 33, 60)] == pytest.approx([0.2, 1.5, 1.5])
+    assert [since(age, LIFELONG_STAY_YEARS) for age in (20, 33, 60)] == pytest.approx([0.2, 0.8, 0.8])
