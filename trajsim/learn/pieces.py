@@ -64,5 +64,12 @@ def segments(most_years: int) -> Segments:
 
 
 TRAINING = segments(MOST_REFRESHES)
-LIFELONG = segments(110)
-"""For lives that are longer than any observation: between two steps a person may grow old."""
+_LONGER = {25: segments(25), 110: segments(110)}  # a little more than training saw, and a whole life
+
+
+def segments_until(years: float) -> Segments:
+    """The stretches of every gap that fits into `years` of observation; more of them would only cost time."""
+    days = years * DAYS_PER_YEAR
+    if days <= MOST_REFRESHES * REFRESH_DAYS:
+        return TRAINING
+    return next((longer for most, longer in _LONGER.items() if days <= most * REFRESH_DAYS), _LONGER[110])

@@ -20,7 +20,7 @@ from trajsim.learn.features import BMI_CENTRE, BMI_SPREAD, DAYS_PER_YEAR, LONGES
 from trajsim.learn.models.entry import YEARS_SPREAD, entry_items
 from trajsim.learn.models.network import Parameters, applied
 from trajsim.learn.models.specification import ModelSpecification
-from trajsim.learn.pieces import LIFELONG, MOST_REFRESHES, REFRESH_DAYS, TRAINING
+from trajsim.learn.pieces import Segments, segments_until
 from trajsim.learn.stepping import Memory, Person, Stepper
 from trajsim.learn.trained import FOLLOW_UP_AGE_YEARS, Demographics, TrainedModel
 
@@ -88,13 +88,12 @@ def _legal(held: jax.Array, needs: jax.Array, excludes: jax.Array) -> jax.Array:
     return ~(lacking | barred)
 
 
-@partial(jax.jit, static_argnums=0, static_argnames=("has_long_gaps", "longest_stay_years"))
+@partial(jax.jit, static_argnums=0, static_argnames=("pieces", "longest_stay_years"))
 def _take_step(
     spec: ModelSpecification, params: Parameters, mask: tuple[jax.Array, jax.Array], walk: Walk, step: jax.Array, *,
-    has_long_gaps: bool, longest_stay_years: float,
+    pieces: Segments, longest_stay_years: float,
 ) -> tuple[Walk, Day]:  # fmt: skip
     """One step of everybody."""
-    pieces = LIFELONG if has_long_gaps else TRAINING
     stepper, k, v = Stepper(spec, longest_stay_years), spec.n_events, spec.n_labs
     u = _uniforms(walk.key, 4 + k + 2 * v, step)
     legal = _legal(walk.memory.held, *mask)
@@ -265,10 +264,10 @@ def _walk_all(
     longest_stay_years: float,
 ) -> None:  # fmt: skip
     """Steps until nobody is left; writes what happens into `days`, and the integrals into `expected`."""
-    has_long_gaps = bool(np.asarray(walk.end).max(initial=0.0) > MOST_REFRESHES * REFRESH_DAYS)
+    pieces = segments_until(float(np.asarray(walk.end).max(initial=0.0)) / DAYS_PER_YEAR)
     for step in range(MOST_STEPS):
         walk, day = _take_step(
-            model.spec, model.params, mask, walk, jnp.uint32(step), has_long_gaps=has_long_gaps,
+            model.spec, model.params, mask, walk, jnp.uint32(step), pieces=pieces,
             longest_stay_years=longest_stay_years,
         )  # fmt: skip
         written = np.asarray(day.is_written)[: len(rows)]
