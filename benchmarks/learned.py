@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from learned_labs import LabWatch, published_against_answers, visits_against_sampler
+from learned_lives import YEAR_DAYS, at_eighteen, counted
 from numpy.typing import NDArray
 
 from trajsim.cli.learned import FLAGSHIP, choose_model
@@ -26,12 +27,10 @@ from trajsim.cli.life_options import LifeOptions
 from trajsim.engine.compile import compile_modules
 from trajsim.engine.options import PerformanceOptions
 from trajsim.engine.simulate import Run, simulate
-from trajsim.event_sequences import EventSequences
 from trajsim.population.build import build_cohort
 from trajsim.trajectory_model import Answers, Questions
 
 YEAR_US = 365.25 * 86_400e6
-YEAR_DAYS = 365.25
 BANDS = (35, 50, 65, 80, 100)
 
 
@@ -119,37 +118,21 @@ def agreement(n: int) -> None:
     rows = np.array([place[int(patient)] for patient in deaths["patient_id"]])
     here[rows, -1] = (deaths["time"].astype("int64").to_numpy() - birth_us[rows]) / YEAR_US
     adults = np.flatnonzero((end_age > model.min_age_years + 0.1) & (here[:, -1] > model.min_age_years))
-    young = entries(model.spec.vocabulary, cohort, end_age, adults)
+    gender = cohort.attributes["gender"]
+    is_male = np.array([text == "M" for text in gender.categories])[gender.values]
+    ids = cohort.patient_id[adults]
+    young = at_eighteen(model.spec.vocabulary, ids.astype(str), is_male[adults], end_age[adults])
     drawn = sample_futures(model, young, seed=11, longest_stay_years=LIFELONG_STAY_YEARS).sequences
     first = drawn.first_days()
     there = np.where(first >= 0, 18.0 + first / YEAR_DAYS, np.inf)
     male = drawn.is_male
     compare(names, here[adults], there, end_age[adults], male)
-    gender = cohort.attributes["gender"]
-    is_male = np.array([text == "M" for text in gender.categories])[gender.values]
     people = pd.DataFrame({"birth_us": birth_us, "is_male": is_male}, index=cohort.patient_id.astype(np.int64))
-    ids = cohort.patient_id[adults].astype(np.int64)
     for beyond, cells in (
         published_against_answers(watched.labs, observations, people, BANDS, model.min_age_years),
-        visits_against_sampler(watched.labs, people, ids, drawn, BANDS, model.min_age_years),
+        visits_against_sampler(watched.labs, people, ids.astype(np.int64), drawn, BANDS, model.min_age_years),
     ):
         print(f"{beyond} of {cells} beyond 3 standard errors")
-
-
-def entries(vocabulary: Any, cohort: Any, end_age: NDArray[np.float64], adults: NDArray[np.int64]) -> EventSequences:  # noqa: ANN401
-    """The same people on their eighteenth birthday, with nothing yet."""
-    m, k, v = len(adults), len(vocabulary.events), len(vocabulary.labs)
-    gender = cohort.attributes["gender"]
-    male = np.array([text == "M" for text in gender.categories])[gender.values][adults]
-    return EventSequences(
-        vocabulary=vocabulary, patient_id=cohort.patient_id[adults].astype(str), split=np.zeros(m, dtype=np.uint8),
-        is_male=male, entry_age_days=np.full(m, round(18 * YEAR_DAYS), dtype=np.int32), bmi=np.full(m, np.nan),
-        prevalent=np.zeros((m, k), dtype=bool), entry_values=np.full((m, v), np.nan),
-        entry_value_days=np.full((m, v), -1, dtype=np.int32),
-        follow_up_days=np.maximum((end_age[adults] - 18.0) * YEAR_DAYS, 1).astype(np.int32),
-        offsets=np.zeros(m + 1, dtype=np.int64), day=np.zeros(0, dtype=np.int32), is_visit=np.zeros(0, dtype=bool),
-        events=np.zeros((0, k), dtype=bool), forbidden=np.zeros((0, k), dtype=bool), values=np.zeros((0, v)),
-    )  # fmt: skip
 
 
 def compare(
@@ -162,12 +145,10 @@ def compare(
     for kind, name in enumerate(names):
         for is_male in (False, True):
             for low, high in itertools.pairwise(BANDS):
-                counts = []
-                for ages in (here[male == is_male], there[male == is_male]):
-                    until = np.minimum(np.minimum(ages[:, kind], ages[:, -1]), end[male == is_male])
-                    years = np.clip(np.minimum(until, high) - low, 0, None).sum()
-                    came = ((ages[:, kind] >= low) & (ages[:, kind] < high) & (ages[:, kind] <= until)).sum()
-                    counts.append((int(came), float(years)))
+                counts = [
+                    counted(ages[:, kind], np.minimum(ages[:, -1], end[male == is_male]), low, high)
+                    for ages in (here[male == is_male], there[male == is_male])
+                ]
                 (a, p), (b, q) = counts
                 if min(a, b) < 10:
                     continue

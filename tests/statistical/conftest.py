@@ -1,15 +1,18 @@
 """Fixtures of the statistical tests."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.statistical.scripts import Benchmark
+Script = Callable[[str], ModuleType]
+"""Gives the module of a script in `benchmarks/` by its name without `.py`."""
 
 
-@pytest.fixture(name="benchmark")
-def benchmark_fixture(root: Path, monkeypatch: pytest.MonkeyPatch) -> Benchmark:
+@pytest.fixture(name="script")
+def script_fixture(root: Path, monkeypatch: pytest.MonkeyPatch) -> Script:
     """Scripts in `benchmarks/`, imported as `python benchmarks/NAME.py` would: they may import one another."""
     monkeypatch.syspath_prepend(root / "benchmarks")
     return importlib.import_module

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.statistical.scripts import Benchmark
+from tests.statistical.conftest import Script
 from trajsim.engine.events import Catalogue, EventKind
 from trajsim.engine.options import SimulationOptions
 from trajsim.engine.reference import simulate_patient
@@ -65,14 +65,14 @@ def test_every_file_says_what_it_models_and_names_a_source(modules: ModuleSet) -
         assert any(str(year) in text for year in range(1970, 2025)), module.key
 
 
-def test_every_target_names_a_source_and_every_module_has_one(benchmark: Benchmark) -> None:
-    targets = benchmark("bundled_prevalence").read_targets()
+def test_every_target_names_a_source_and_every_module_has_one(script: Script) -> None:
+    targets = script("bundled_prevalence").read_targets()
     assert {target.module for target in targets} == set(BUNDLED) - set(TIMED)
     assert all(target.source and 0 < target.value < 1 for target in targets)
 
 
-def test_tables_with_cited_figures_are_those_of_the_script(benchmark: Benchmark) -> None:
-    tables = benchmark("bundled_hazards").cited_tables()
+def test_tables_with_cited_figures_are_those_of_the_script(script: Script) -> None:
+    tables = script("bundled_hazards").cited_tables()
     for name, (header, rows) in tables.items():
         lines = (bundled_modules_root() / "lookup_tables" / name).read_text(encoding="utf-8").splitlines()
         assert lines == [",".join(header), *(",".join(map(str, row)) for row in rows)], name
@@ -147,15 +147,15 @@ def test_total_cholesterol_is_the_sum_of_its_parts(modules: ModuleSet, elderly: 
 
 
 @pytest.mark.nightly
-def test_prevalence_meets_the_published_figures(benchmark: Benchmark) -> None:
-    prevalence = benchmark("bundled_prevalence")
+def test_prevalence_meets_the_published_figures(script: Script) -> None:
+    prevalence = script("bundled_prevalence")
     tally = prevalence.measure(100_000, seed=1)
     missed = [band for band in prevalence.bands(tally, prevalence.read_targets()) if not band.met]
     assert missed == []
 
 
-def test_a_small_run_does_not_contradict_the_published_figures(benchmark: Benchmark) -> None:
-    prevalence = benchmark("bundled_prevalence")
+def test_a_small_run_does_not_contradict_the_published_figures(script: Script) -> None:
+    prevalence = script("bundled_prevalence")
     tally = prevalence.measure(4_000, seed=1)
     for band in prevalence.bands(tally, prevalence.read_targets()):
         # Beyond the tolerance by more than five standard errors would be a miscalibration, not chance.

@@ -18,7 +18,7 @@ LIFELONG_STAY_YEARS = 8.0
 
 Who is chosen for a cohort has just been seen, and is found to have more in the first years than in later ones. Lives
 that begin at 18 would stay in the late years for ever, with half of the cohort's rates. Eight years is where their
-deaths follow the life table of the United States (docs/reference/flagship.md).
+deaths come closest to the life table of the United States, of three values tried (benchmarks/learned_lives.py).
 """
 LONGEST_VALUE_YEARS = 5.0
 N_STILL_SCALARS = 6

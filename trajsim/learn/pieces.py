@@ -64,7 +64,10 @@ def segments(most_years: int) -> Segments:
 
 
 TRAINING = segments(MOST_REFRESHES)
-_LONGER = {25: segments(25), 110: segments(110)}  # a little more than training saw, and a whole life
+_LONG_OBSERVATION_YEARS = 25
+_LONG_OBSERVATION = segments(_LONG_OBSERVATION_YEARS)
+LIFELONG = segments(110)
+"""For lives that are longer than any observation: between two steps a person may grow old."""
 
 
 def segments_until(years: float) -> Segments:
@@ -72,4 +75,4 @@ def segments_until(years: float) -> Segments:
     days = years * DAYS_PER_YEAR
     if days <= MOST_REFRESHES * REFRESH_DAYS:
         return TRAINING
-    return next((longer for most, longer in _LONGER.items() if days <= most * REFRESH_DAYS), _LONGER[110])
+    return _LONG_OBSERVATION if days <= _LONG_OBSERVATION_YEARS * REFRESH_DAYS else LIFELONG
