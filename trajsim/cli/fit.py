@@ -101,6 +101,10 @@ def fit(
     if pretrain < 0:
         msg = f"--pretrain: expected 0 or more patients, got {pretrain!r}"
         raise ConfigError(msg)
+    for option, texts in (("--released-without-noise", released), ("--earlier-release", earlier)):
+        if any(not text.strip() for text in texts or ()):
+            msg = f"{option}: expected a sentence for the privacy card, got an empty text"
+            raise ConfigError(msg)
     kind: Literal["gru", "transformer"] = "gru" if model == "gru" else "transformer"
     keep_compiled_programs()
     from trajsim.learn.fitting import TRAINING, FitInputs, FitSettings, make_plan, require_fit

@@ -29,6 +29,7 @@ PARAMETERS = "parameters.msgpack"
 MODEL = "model.json"
 CARDS = ("model-card.json", "model-card.md", "privacy-card.json", "privacy-card.md")
 FILES = tuple(sorted((PARAMETERS, MODEL, *CARDS)))
+DAMAGED_HINT = "train the model again, or take the file from where the checkpoint came"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -163,7 +164,7 @@ def read_files(folder: Path) -> Checkpoint:
         parameters = serialization.msgpack_restore((folder / PARAMETERS).read_bytes())
     except ValueError as error:
         msg = f"{folder / PARAMETERS}: not the parameters of a model: {error}"
-        raise DataFileError(msg) from error
+        raise DataFileError(msg, hint=DAMAGED_HINT) from error
     card = read_json(folder / "privacy-card.json")
     return Checkpoint(parameters=parameters, model=model, privacy_card=card, digest=digest_checkpoint(folder))
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from trajsim.errors import DataFileError
 from trajsim.event_sequences import Legality
-from trajsim.learn.checkpoint_files import MODEL, Checkpoint, read_files, vocabulary_to_json, write_files
+from trajsim.learn.checkpoint_files import DAMAGED_HINT, MODEL, Checkpoint, read_files, vocabulary_to_json, write_files
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import PIECE_DAYS, REFRESH_DAYS
 from trajsim.learn.trained import Demographics, TrainedModel
@@ -97,10 +97,9 @@ def trained_model(checkpoint: Checkpoint, *, folder: Path) -> TrainedModel:
         counts = said["demographics"]
         demographics = None if counts is None else Demographics(**{name: np.array(counts[name]) for name in counts})
     except (KeyError, TypeError, msgspec.ValidationError) as error:
-        msg = f"{folder / MODEL}: the description of the model cannot be read: {error}"
-        raise DataFileError(
-            msg, hint="train the model again, or take the file from where the checkpoint came"
-        ) from error
+        what = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
+        msg = f"{folder / MODEL}: the description of the model cannot be read: {what}"
+        raise DataFileError(msg, hint=DAMAGED_HINT) from error
     return TrainedModel(
         spec=spec,
         params=checkpoint.parameters,

@@ -51,7 +51,8 @@ def test_a_private_fit_writes_a_checkpoint_with_its_cards_once(
     data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "checkpoint"
-    assert _fit(data, out, *_PRIVATE, "--about", "patients who never lived") == 0
+    texts = ("--about", "patients who never lived", "--earlier-release", "a model of last year, epsilon 1")
+    assert _fit(data, out, *_PRIVATE, *texts) == 0
     said = capsys.readouterr().err
     assert "2 steps of about 7 patients" in said
     assert "warning: --insecure-seed" in said
@@ -60,6 +61,7 @@ def test_a_private_fit_writes_a_checkpoint_with_its_cards_once(
     card = json.loads((out / "privacy-card.json").read_text())
     assert 0 < card["epsilon"] <= 3.0
     assert card["data"] == "patients who never lived"
+    assert card["earlier_releases"] == ["a model of last year, epsilon 1"]
     assert [release["name"].split(":")[0] for release in card["releases"]] == ["calibration"] * 3 + ["demographics"] * 2
     model = read_checkpoint(out)
     assert model.spec.vocabulary == _VOCABULARY
@@ -86,6 +88,7 @@ def test_without_epsilon_it_says_infinity(data: Path, tmp_path: Path, capsys: py
         (("--epsilon", "3", "--public-n", "40", "--batch-size", "90"), "batch size between 1 and the public number"),
         (("--model", "lstm"), "--model: expected one of gru, transformer, got 'lstm'"),
         (("--pretrain", "-1"), "--pretrain: expected 0 or more"),
+        (("--earlier-release", " "), "--earlier-release: expected a sentence for the privacy card, got an empty text"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_before_training(

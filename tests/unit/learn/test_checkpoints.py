@@ -47,7 +47,7 @@ def test_a_description_that_lacks_something_is_refused(tmp_path: Path) -> None:
     write_checkpoint(model, tmp_path / "out", cards=_CARDS)
     file = tmp_path / "out" / MODEL
     file.write_text(file.read_text().replace('"width"', '"breadth"'))
-    with pytest.raises(DataFileError, match="cannot be read: 'width'"):
+    with pytest.raises(DataFileError, match="cannot be read: 'width' is missing"):
         read_checkpoint(tmp_path / "out")
 
 
