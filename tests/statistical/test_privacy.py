@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from trajsim.learn.accounting import Release, epsilon_of
-from trajsim.learn.checkpoint_files import CARDS, Tree, write_files
+from trajsim.learn.cards import CARDS
+from trajsim.learn.checkpoint_files import Tree, write_files
 from trajsim.learn.private import ClippedSums, PrivacyPlan, SecretKeys, sampled_patients, train_privately
 from trajsim.learn.resuming import ResumeFolder
 from trajsim.learn.training import Rows

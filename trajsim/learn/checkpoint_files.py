@@ -19,6 +19,7 @@ from flax import serialization
 
 from trajsim.errors import ConfigError, DataFileError, ExportError
 from trajsim.event_sequences import EventKind, LabKind, Vocabulary
+from trajsim.learn.cards import CARDS, PrivacyCard, read_cards
 
 Tree = Any
 """Arrays in nested dictionaries, tuples and lists, as JAX sees them; or plain values of JSON."""
@@ -27,7 +28,6 @@ FORMAT = "trajsim checkpoint"
 VERSION = 1
 PARAMETERS = "parameters.msgpack"
 MODEL = "model.json"
-CARDS = ("model-card.json", "model-card.md", "privacy-card.json", "privacy-card.md")
 FILES = tuple(sorted((PARAMETERS, MODEL, *CARDS)))
 DAMAGED_HINT = "train the model again, or take the file from where the checkpoint came"
 
@@ -39,13 +39,13 @@ class Checkpoint:
     Attributes:
         parameters: Nested dictionaries of arrays.
         model: What ``model.json`` holds: kind, sizes, vocabulary, calibration, digests of the bound modules.
-        privacy_card: What ``privacy-card.json`` holds.
+        privacy_card: What was promised and spent.
         digest: sha256 over all files.
     """
 
     parameters: dict[str, Any]
     model: Mapping[str, Any]
-    privacy_card: Mapping[str, Any]
+    privacy_card: PrivacyCard
     digest: str
 
     @property
@@ -147,7 +147,7 @@ def read_files(folder: Path) -> Checkpoint:
     """Reads what `write_files` wrote.
 
     Raises:
-        DataFileError: A file is missing, or no checkpoint of this version.
+        DataFileError: A file is missing, or no checkpoint of this version; a card cannot be read.
     """
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
@@ -165,8 +165,8 @@ def read_files(folder: Path) -> Checkpoint:
     except ValueError as error:
         msg = f"{folder / PARAMETERS}: not the parameters of a model: {error}"
         raise DataFileError(msg, hint=DAMAGED_HINT) from error
-    card = read_json(folder / "privacy-card.json")
-    return Checkpoint(parameters=parameters, model=model, privacy_card=card, digest=digest_checkpoint(folder))
+    privacy, _ = read_cards(folder)
+    return Checkpoint(parameters=parameters, model=model, privacy_card=privacy, digest=digest_checkpoint(folder))
 
 
 def digest_checkpoint(folder: Path) -> str:

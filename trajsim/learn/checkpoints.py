@@ -37,7 +37,7 @@ def write_checkpoint(
     Args:
         model: What was trained.
         folder: A new or empty folder, or an older checkpoint, which is replaced.
-        cards: The four cards by file name; see `trajsim.learn.cards`.
+        cards: The four cards by file name; see `trajsim.learn.card_writing.cards_of`.
         modules: sha256 of every bound module by name; none for events that no module is bound to.
 
     Returns:

@@ -18,7 +18,7 @@ from trajsim.errors import ConfigError, DataFileError
 from trajsim.event_sequences import EventSequences, Legality
 from trajsim.learn.batches import pad
 from trajsim.learn.calibration import calibrate, release_counts, release_demographics, release_entry, releases_of
-from trajsim.learn.cards import Provenance, cards_of, make_model_card, make_privacy_card
+from trajsim.learn.card_writing import Provenance, cards_of, make_model_card, make_privacy_card
 from trajsim.learn.checkpoint_files import FILES, Tree, host_tree, require_checkpoint_folder, write_durably
 from trajsim.learn.checkpoints import read_checkpoint, write_checkpoint
 from trajsim.learn.entry_moments import fit_conditions, with_conditions_of

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from tests.unit.evaluate.made_up_sequences import VOCABULARY, made_up_sequences
+from tests.unit.learn.made_up import made_up_cards
 from trajsim.cli.app import main
 from trajsim.event_sequences import SPLITS, EventSequences, Legality, Vocabulary
-from trajsim.learn.checkpoint_files import CARDS
 from trajsim.learn.checkpoints import write_checkpoint
 from trajsim.learn.models.network import initial_parameters
 from trajsim.learn.models.specification import ModelSpecification
@@ -45,7 +45,7 @@ def _write_model(folder: Path, vocabulary: Vocabulary, legality: Legality | None
         legality=legality or Legality.first_occurrences(n_events),
         demographics=Demographics(sex_age=sex_age, follow_up=follow_up),
     )
-    write_checkpoint(model, folder, cards={name: {} if name.endswith("json") else "# Card\n" for name in CARDS})
+    write_checkpoint(model, folder, cards=made_up_cards(vocabulary))
     return folder
 
 

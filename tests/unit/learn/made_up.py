@@ -1,8 +1,11 @@
 """Patients that nobody is: small cohorts with every feature that a real one has."""
 
+from typing import Any
+
 import numpy as np
 
 from trajsim.event_sequences import EventKind, EventSequences, LabKind, Vocabulary
+from trajsim.learn.card_writing import Provenance, cards_of, make_model_card, make_privacy_card
 
 VOCABULARY = Vocabulary(
     events=(
@@ -66,3 +69,13 @@ def cohort(n: int = 40, *, seed: int = 0, most_days: int = 12) -> EventSequences
         forbidden=np.zeros_like(events),
         values=values,
     )
+
+
+def made_up_cards(vocabulary: Vocabulary) -> dict[str, dict[str, Any] | str]:
+    """The cards of a model that was trained on nobody, without privacy."""
+    provenance = Provenance(data="nobody", pre_training="none")
+    privacy = make_privacy_card(None, provenance)
+    model = make_model_card(
+        kind="gru", n_parameters=0, vocabulary=vocabulary, epsilon=privacy.epsilon, provenance=provenance
+    )
+    return cards_of(privacy, model)

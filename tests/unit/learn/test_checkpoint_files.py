@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.unit.learn.made_up import made_up_cards
 from trajsim.errors import ConfigError, DataFileError
 from trajsim.event_sequences import EventKind, LabKind, Vocabulary
 from trajsim.learn.checkpoint_files import (
-    CARDS,
     FILES,
     MODEL,
     PARAMETERS,
@@ -33,8 +33,7 @@ def _write(folder: Path, **changed: str) -> str:
         "modules": _MODULES,
         **changed,
     }
-    cards = {name: {"epsilon": 3.0} if name.endswith("json") else "# Card\n" for name in CARDS}
-    return write_files(folder, parameters=_PARAMETERS, model=model, cards=cards)
+    return write_files(folder, parameters=_PARAMETERS, model=model, cards=made_up_cards(_VOCABULARY))
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -42,7 +41,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     read = read_files(tmp_path / "out")
     np.testing.assert_array_equal(read.parameters["head"]["w"], _PARAMETERS["head"]["w"])  # type: ignore[index]
     assert read.vocabulary == _VOCABULARY == vocabulary_from_json(vocabulary_to_json(_VOCABULARY))
-    assert read.privacy_card == {"epsilon": 3.0}
+    assert read.privacy_card.epsilon == "infinity"
     assert read.digest == digest
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == list(FILES)
 

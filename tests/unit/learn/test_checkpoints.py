@@ -5,9 +5,10 @@ import jax
 import numpy as np
 import pytest
 
+from tests.unit.learn.made_up import made_up_cards
 from trajsim.errors import DataFileError
 from trajsim.event_sequences import EventKind, LabKind, Legality, Vocabulary
-from trajsim.learn.checkpoint_files import CARDS, MODEL
+from trajsim.learn.checkpoint_files import MODEL
 from trajsim.learn.checkpoints import read_checkpoint, write_checkpoint
 from trajsim.learn.models.network import initial_parameters
 from trajsim.learn.models.specification import ModelSpecification
@@ -17,7 +18,7 @@ _SPEC = ModelSpecification(
     vocabulary=Vocabulary(events=(EventKind(name="fever"), EventKind(name="death")), labs=(LabKind(name="pulse"),)),
     width=4,
 )
-_CARDS: dict[str, dict[str, str] | str] = {name: {} if name.endswith("json") else "# Card\n" for name in CARDS}
+_CARDS = made_up_cards(_SPEC.vocabulary)
 
 
 @pytest.mark.parametrize("has_demographics", [True, False])
