@@ -69,7 +69,7 @@ def _spoiled(rng: Random, document: Any) -> Any:  # noqa: ANN401  # what JSON ho
             key = rng.choice(list(place)) if isinstance(place, dict) else rng.randrange(len(place))
         if isinstance(place, dict) and not rng.randrange(4):
             del place[key]
-            place["more"] = rng.choice(JUNK)
+            place["more"] = copy.deepcopy(rng.choice(JUNK))
             continue
         place[key] = copy.deepcopy(rng.choice(JUNK))
     return whole[0]
