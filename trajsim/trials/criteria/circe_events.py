@@ -1,7 +1,7 @@
 """Single criteria, groups and windows of a Circe expression."""
 
 from collections.abc import Mapping
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from typing import Any
 
 from trajsim.trials.criteria.circe_keys import (
@@ -44,6 +44,8 @@ _PATIENT: Mapping[str, tuple[str, str]] = {
     "OccurrenceStartDate": ("start", "date"),
     "OccurrenceEndDate": ("end", "date"),
 }
+_FOUR_DECIMALS = Decimal("0.0001")
+_ALL_DIGITS = Context(prec=400)  # the largest number in double precision has 309 before the point
 _GROUP_KEYS = {"Type", "Count", "CriteriaList", "DemographicCriteriaList", "Groups"}
 _COUNTED_KEYS = {"Criteria", "StartWindow", "EndWindow", "Occurrence", "RestrictVisit", "IgnoreObservationPeriod"}
 
@@ -160,9 +162,10 @@ class EventReader:
         if value is None:
             return None
         exact = Decimal(repr(value))
-        kept = (
-            exact.to_integral_value(ROUND_DOWN) if kind == "whole" else exact.quantize(Decimal("0.0001"), ROUND_HALF_UP)
-        )
+        if kind == "whole":
+            kept = exact.to_integral_value(ROUND_DOWN)
+        else:
+            kept = exact.quantize(_FOUR_DECIMALS, ROUND_HALF_UP, _ALL_DIGITS)
         if kept != exact:
             self._values.warn("CRT109", f"{path}.{key}", f"Circe compares with {kept}, not with {value!r}")
         return float(kept)

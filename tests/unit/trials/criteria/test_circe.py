@@ -173,6 +173,14 @@ def test_operators_are_circe_s() -> None:
         assert event.lot == TextTest(op=text)
 
 
+def test_a_threshold_of_any_size_keeps_its_digits() -> None:
+    for size in (1e30, 1.7976931348623157e308):
+        value = {"Op": "bt", "Value": 0.00005, "Extent": size}
+        (event,) = _read(_expression({"Measurement": {"ValueAsNumber": value}})).entry.any_of
+        assert event.value is not None
+        assert (event.value.value, event.value.upper) == (0.0001, size)
+
+
 @pytest.mark.parametrize(
     ("entry", "faults"),
     [
