@@ -12,6 +12,7 @@ import pstats
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,13 +124,19 @@ def main() -> None:
     """Generates what is missing, evaluates, prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-n", type=int, default=20_000, help="whole lives")
-    parser.add_argument("--folder", type=Path, required=True, help="where lives are kept between runs")
+    parser.add_argument("--folder", type=Path, help="where lives are kept between runs; a temporary one if not given")
     parser.add_argument("--profile", action="store_true", help="the twenty slowest functions, by time inside")
     options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        measure(options.folder or Path(temporary), options.n, with_profile=options.profile)
+
+
+def measure(folder: Path, n: int, *, with_profile: bool) -> None:
+    """Evaluates the twenty rules over `n` lives of `folder`, which are made first where they are not there."""
     pa.set_cpu_count(1)
-    lives = _lives(options.folder, options.n)
+    lives = _lives(folder, n)
     definition = parse_criteria(CRITERIA)
-    profile = cProfile.Profile() if options.profile else None
+    profile = cProfile.Profile() if with_profile else None
     shards = _Shards(lives, profile)
     began, began_cpu = time.perf_counter(), time.process_time()
     found = evaluate_records(definition, shards)
