@@ -4,12 +4,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import orjson
 import typer
 
 from trajsim.cli.console import count, duration, say, show
+from trajsim.cli.json_file import require_json_file, write_json_file
 from trajsim.cli.learning_cache import keep_compiled_programs
-from trajsim.cli.os_faults import error_from_os
 from trajsim.errors import ConfigError
 
 if TYPE_CHECKING:  # `trajsim --help` loads no JAX
@@ -62,11 +61,11 @@ def audit(
     settings = AuditSettings(kind=kind, n_canaries=canaries, n_patients=patients, insecure_seed=insecure_seed)
     say(f"auditing {count(steps, 'step')} at epsilon {epsilon:g} with {canaries:,} canaries", quiet=quiet)
     result = audit_model(read_sequences(data), plan=plan, settings=settings)
-    if json is not None:
-        _write(json, plan, result)
-    if not quiet:
+    if not quiet:  # before the file is written: a full disk must not cost the numbers
         _show(result)
         say(f"took {duration(time.perf_counter() - start)}")
+    if json is not None:
+        write_json_file(json, _numbers(plan, result))
     if not result.is_within_claim or not result.can_fail:
         raise typer.Exit(_EXIT_FINDINGS)
 
@@ -81,9 +80,7 @@ def _require_options(*, model: str, epsilon: float, canaries: int, patients: int
     if patients < 0 or not epsilon > 0:
         msg = f"expected a positive epsilon and 0 or more patients, got {epsilon!r} and {patients!r}"
         raise ConfigError(msg)
-    if json is not None and not json.resolve().parent.is_dir():
-        msg = f"--json {str(json)!r}: no such folder"
-        raise ConfigError(msg)
+    require_json_file(json)
 
 
 def _numbers(plan: "PrivacyPlan", result: "AuditResult") -> dict[str, Any]:
@@ -109,13 +106,6 @@ def _numbers(plan: "PrivacyPlan", result: "AuditResult") -> dict[str, Any]:
         "control_exceeds_claim": result.can_fail,
         **rows,
     }
-
-
-def _write(path: Path, plan: "PrivacyPlan", result: "AuditResult") -> None:
-    try:
-        path.write_bytes(orjson.dumps(_numbers(plan, result), option=orjson.OPT_INDENT_2) + b"\n")
-    except OSError as error:
-        raise error_from_os(error) from error
 
 
 def _show(result: "AuditResult") -> None:

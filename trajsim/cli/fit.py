@@ -1,6 +1,7 @@
 """``trajsim fit``: a model of when events happen, trained on event sequences, with or without differential privacy."""
 
 import math
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -95,16 +96,10 @@ def fit(
 
     Example: trajsim fit --data sequences/ --epsilon 3 --delta 1e-5 --public-n 9000 --out checkpoint/
     """
-    if model not in _KINDS:
-        msg = f"--model: expected one of {', '.join(_KINDS)}, got {model!r}"
-        raise ConfigError(msg)
-    if pretrain < 0:
-        msg = f"--pretrain: expected 0 or more patients, got {pretrain!r}"
-        raise ConfigError(msg)
-    for option, texts in (("--released-without-noise", released), ("--earlier-release", earlier)):
-        if any(not text.strip() for text in texts or ()):
-            msg = f"{option}: expected a sentence for the privacy card, got an empty text"
-            raise ConfigError(msg)
+    _require_options(
+        {"--model": model, "--pretrain": pretrain, "--batch-size": batch_size, "--steps": steps, "--out": out},
+        texts={"--released-without-noise": released, "--earlier-release": earlier},
+    )
     kind: Literal["gru", "transformer"] = "gru" if model == "gru" else "transformer"
     keep_compiled_programs()
     from trajsim.learn.fitting import TRAINING, FitInputs, FitSettings, make_plan, require_fit
@@ -149,10 +144,34 @@ def fit(
     say(f"wrote {out} in {duration(time.perf_counter() - start)}: epsilon = {spent}", quiet=quiet)
 
 
+def _require_options(given: dict[str, object], *, texts: dict[str, list[str] | None]) -> None:
+    """Refuses what no training could begin with, all of it at once."""
+    faults = []
+    if given["--model"] not in _KINDS:
+        faults.append(f"--model: expected one of {', '.join(_KINDS)}, got {given['--model']!r}")
+    for option, least in (("--pretrain", 0), ("--batch-size", 1), ("--steps", 1)):
+        number = given[option]
+        if isinstance(number, int) and number < least:
+            faults.append(f"{option}: expected {least} or more, got {number!r}")
+    for option, sentences in texts.items():
+        if any(not text.strip() for text in sentences or ()):
+            faults.append(f"{option}: expected a sentence for the privacy card, got an empty text")
+    out = given["--out"]
+    if isinstance(out, Path):
+        there = next(folder for folder in out.absolute().parents if folder.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            faults.append(f"--out {str(out)!r}: {there} is no folder that may be written to")
+    if faults:
+        raise ConfigError("\n".join(faults))
+
+
 def chosen_events(sequences: "EventSequences", events: Path | None) -> "EventSequences":
     """The events and labs that a file names, or all."""
     if events is None:
         return sequences
+    if not events.is_file():
+        msg = f"--events {str(events)!r}: no such file"
+        raise ConfigError(msg)
     from trajsim.learn.ingest.mapping_reading import read_mapping
     from trajsim.learn.selection import select_vocabulary
 

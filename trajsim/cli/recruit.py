@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from trajsim.cli.console import say
+from trajsim.cli.json_file import require_json_file
 from trajsim.cli.os_faults import error_from_os
 from trajsim.errors import ConfigError
 
@@ -193,9 +194,7 @@ def _require_sensible(
 
 def _require_writable(out: object, json_file: object) -> None:
     """Refuses a folder that holds something else, and a file whose folder is not there."""
-    if isinstance(json_file, Path) and (json_file.is_dir() or not json_file.absolute().parent.is_dir()):
-        msg = f"--json {str(json_file)!r}: expected a file in a folder that is there"
-        raise ConfigError(msg)
+    require_json_file(json_file if isinstance(json_file, Path) else None)
     if not isinstance(out, Path) or not out.exists():
         return
     if not out.is_dir():

@@ -4,12 +4,11 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import orjson
 import typer
 
 from trajsim.cli.changed_modules import changed_orders, require_marks
 from trajsim.cli.console import count, say
-from trajsim.cli.os_faults import error_from_os
+from trajsim.cli.json_file import require_json_file, write_json_file
 from trajsim.errors import ConfigError
 
 if TYPE_CHECKING:  # `trajsim --help` loads neither JAX nor Arrow
@@ -72,12 +71,14 @@ def score(
             note=lambda text: say(f"{text} ...", quiet=quiet),
         )
     )
-    if json is not None:
-        _write(json, scores)
-    if not quiet:
+    if not quiet:  # before the file is written: a full disk must not cost the numbers
         _show(scores, n=len(real))
         for sentence in scores.left_out:
             say(f"left out: {sentence}")
+    if json is not None:
+        from trajsim.evaluate.metric import to_json
+
+        write_json_file(json, to_json(scores.metrics))
 
 
 def _require_options(*, split: str, resamples: int, json: Path | None) -> None:
@@ -89,9 +90,7 @@ def _require_options(*, split: str, resamples: int, json: Path | None) -> None:
     if resamples == 1 or resamples < 0:
         msg = f"--resamples must be 0 or at least 2, got {resamples}"
         raise ConfigError(msg)
-    if json is not None and not json.absolute().parent.is_dir():
-        msg = f"--json {str(json)!r}: there is no folder {str(json.absolute().parent)!r}"
-        raise ConfigError(msg)
+    require_json_file(json)
 
 
 def _patients(
@@ -157,17 +156,6 @@ def _require_vocabulary(path: Path, found: "Vocabulary", trained: "Vocabulary") 
     if wrong:
         lines = [f"{path}: labs on another scale than the checkpoint's", *wrong]
         raise ConfigError("\n".join(lines), hint=_SAME_MAPPING)
-
-
-def _write(path: Path, scores: "Scores") -> None:
-    from trajsim.cli.run_folder import write_whole
-    from trajsim.evaluate.metric import to_json
-
-    content = orjson.dumps(to_json(scores.metrics), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    try:
-        write_whole(path, content)
-    except OSError as error:
-        raise error_from_os(error) from error
 
 
 def _show(scores: "Scores", *, n: int) -> None:

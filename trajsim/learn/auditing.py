@@ -1,4 +1,7 @@
-"""The audit of a model of event sequences: canaries, patients, rows, and `trajsim.learn.audit`."""
+"""The audit of a model of event sequences: canaries, patients, rows, and `trajsim.learn.audit`.
+
+What is trained has the shape and the loss of a private `trajsim.learn.fitting.fit`.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,7 +12,8 @@ from trajsim.errors import ConfigError
 from trajsim.event_sequences import EventSequences
 from trajsim.learn.audit import AuditResult, audit_training, make_canaries
 from trajsim.learn.batches import pad
-from trajsim.learn.loss import Loss
+from trajsim.learn.fitting import PRIVATE_WIDTH
+from trajsim.learn.loss import PRIVATE_WEIGHTS, Loss
 from trajsim.learn.models.network import initial_parameters
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.private import PrivacyPlan, SecretKeys, wrapped_key
@@ -49,10 +53,13 @@ def audit_model(sequences: EventSequences, *, plan: PrivacyPlan, settings: Audit
         Bounds with the noise of the plan and without.
 
     Raises:
-        ConfigError: Too few canaries.
+        ConfigError: Too few patients to train on.
     """
     people = sequences.of_split("train")
-    people = people.take(np.arange(min(settings.n_patients, len(people))))
+    if len(people) < settings.n_patients:
+        msg = f"expected {settings.n_patients:,} patients to train on beside the canaries, got {len(people):,}"
+        raise ConfigError(msg, hint="ask for fewer with --patients")
+    people = people.take(np.arange(settings.n_patients))
     rng = np.random.default_rng(_CANARY_SEED)
     made = pad(make_canaries(sequences.vocabulary, settings.n_canaries, rng=rng))
     if len(made) != 1:
@@ -66,11 +73,11 @@ def audit_model(sequences: EventSequences, *, plan: PrivacyPlan, settings: Audit
     coins = np.random.Generator(np.random.Philox(key=int.from_bytes(keys.releases + _PURPOSE))).random(
         settings.n_canaries
     )
-    spec = ModelSpecification(vocabulary=sequences.vocabulary, kind=settings.kind)
+    spec = ModelSpecification(vocabulary=sequences.vocabulary, kind=settings.kind, width=PRIVATE_WIDTH)
     others: list[Rows] = [bucket.rows for bucket in pad(people)]
     canaries: Rows = made[0].rows
     return audit_training(
-        Loss(spec),
+        Loss(spec, PRIVATE_WEIGHTS),
         initial_parameters(spec, wrapped_key(_FIRST_KEY)),
         canaries,
         others,

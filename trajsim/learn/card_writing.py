@@ -15,6 +15,7 @@ from trajsim.learn.cards import (
     INFINITY,
     MODEL_CARD_FORMAT,
     VERSION,
+    Epsilon,
     ModelCard,
     PrivacyCard,
     ReleaseEntry,
@@ -67,7 +68,7 @@ class Provenance:
 def make_privacy_card(plan: PrivacyPlan | None, provenance: Provenance) -> PrivacyCard:
     """The privacy card of a training; without a plan it says that epsilon is infinite."""
     if plan is None:
-        spent: float | str = INFINITY
+        spent: Epsilon = INFINITY
         without = [
             "Everything: the parameters, calibration and demographics come from the patients without noise.",
             *provenance.released_without_noise,
@@ -109,7 +110,7 @@ def make_privacy_card(plan: PrivacyPlan | None, provenance: Provenance) -> Priva
 
 
 def make_model_card(
-    *, kind: str, n_parameters: int, vocabulary: Vocabulary, epsilon: float | str, provenance: Provenance
+    *, kind: str, n_parameters: int, vocabulary: Vocabulary, epsilon: Epsilon, provenance: Provenance
 ) -> ModelCard:
     """The model card of a checkpoint."""
     return ModelCard(

@@ -5,20 +5,20 @@ same content for people; the schemas lie beside this file.
 """
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
-
-from trajsim.errors import DataFileError
 
 CARD_FORMAT = "trajsim privacy card"
 MODEL_CARD_FORMAT = "trajsim model card"
 VERSION = 1
-INFINITY = "infinity"
+INFINITY: Final = "infinity"
 PRIVACY_CARD = "privacy-card.json"
 MODEL_CARD = "model-card.json"
 CARDS = (MODEL_CARD, "model-card.md", PRIVACY_CARD, "privacy-card.md")
 """Names of the files."""
+
+Epsilon = Annotated[float, msgspec.Meta(ge=0.0)] | Literal["infinity"]
 
 
 class ReleaseEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +58,7 @@ class PrivacyCard(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     unit: str
     neighboring_relation: str | None
-    epsilon: float | str
+    epsilon: Epsilon
     delta: float | None
     budget_epsilon: float | None
     noise_multiplier: float | None
@@ -104,7 +104,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
     modules: dict[str, str]
     training: dict[str, float | int | str]
     data: str
-    epsilon: float | str
+    epsilon: Epsilon
     intended_use: str
     limits: list[str]
 
@@ -121,17 +121,18 @@ def card_schemas() -> dict[str, dict[str, Any]]:
 Card = TypeVar("Card", PrivacyCard, ModelCard)
 
 
-def read_cards(folder: Path) -> tuple[PrivacyCard, ModelCard]:
+def read_cards(folder: Path, faults: list[str]) -> tuple[PrivacyCard | None, ModelCard | None]:
     """Reads both cards of a checkpoint.
 
-    Raises:
-        DataFileError: One or both are no cards of this version; every fault is named.
+    Args:
+        folder: The checkpoint.
+        faults: What is wrong with the cards is put here, by file.
+
+    Returns:
+        The cards; None for one that is no card of this version.
     """
-    faults: list[str] = []
     privacy = _read(folder / PRIVACY_CARD, PrivacyCard, CARD_FORMAT, faults)
     model = _read(folder / MODEL_CARD, ModelCard, MODEL_CARD_FORMAT, faults)
-    if privacy is None or model is None:
-        raise DataFileError("\n".join(faults), hint="take the cards from where the checkpoint came")
     return privacy, model
 
 

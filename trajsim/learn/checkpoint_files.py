@@ -9,7 +9,7 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ import numpy as np
 from flax import serialization
 
 from trajsim.errors import ConfigError, DataFileError, ExportError
-from trajsim.event_sequences import EventKind, LabKind, Vocabulary
 from trajsim.learn.cards import CARDS, PrivacyCard, read_cards
 
 Tree = Any
@@ -47,26 +46,6 @@ class Checkpoint:
     model: Mapping[str, Any]
     privacy_card: PrivacyCard
     digest: str
-
-    @property
-    def vocabulary(self) -> Vocabulary:
-        """What the model times and measures."""
-        return vocabulary_from_json(self.model["vocabulary"])
-
-
-def vocabulary_to_json(vocabulary: Vocabulary) -> dict[str, Any]:
-    """A vocabulary as plain values."""
-    plain: dict[str, Any] = json_value(asdict(vocabulary))
-    return plain
-
-
-def vocabulary_from_json(value: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary of `vocabulary_to_json`."""
-    return Vocabulary(
-        events=tuple(EventKind(**event) for event in value["events"]),
-        labs=tuple(LabKind(**lab) for lab in value["labs"]),
-        max_years=value["max_years"],
-    )
 
 
 def json_value(value: Tree) -> Tree:
@@ -147,26 +126,47 @@ def read_files(folder: Path) -> Checkpoint:
     """Reads what `write_files` wrote.
 
     Raises:
-        DataFileError: A file is missing, or no checkpoint of this version; a card cannot be read.
+        ConfigError: The folder holds none of its files.
+        DataFileError: A file is missing or damaged, or of another version; every fault is named.
     """
     missing = [name for name in FILES if not (folder / name).is_file()]
+    if len(missing) == len(FILES):
+        msg = f"{folder}: expected a checkpoint, {'got a folder without one' if folder.is_dir() else 'no such folder'}"
+        raise ConfigError(msg, hint="`trajsim fit --data DIR --out CHECKPOINT` makes one")
     if missing:
         msg = f"{folder}: expected a checkpoint, {', '.join(missing)} missing"
-        raise DataFileError(msg, hint="`trajsim fit --data DIR --out CHECKPOINT` makes one")
-    model = read_json(folder / MODEL)
-    if model.get("format") != FORMAT or model.get("version") != VERSION:
-        msg = (
-            f"{folder / MODEL}: expected format {FORMAT!r}, version {VERSION}, "
-            f"got {model.get('format')!r}, {model.get('version')!r}"
-        )
-        raise DataFileError(msg)
-    try:
-        parameters = serialization.msgpack_restore((folder / PARAMETERS).read_bytes())
-    except ValueError as error:
-        msg = f"{folder / PARAMETERS}: not the parameters of a model: {error}"
-        raise DataFileError(msg, hint=DAMAGED_HINT) from error
-    privacy, _ = read_cards(folder)
+        raise DataFileError(msg, hint=DAMAGED_HINT)
+    faults: list[str] = []
+    model = _read_model(folder / MODEL, faults)
+    parameters = _read_parameters(folder / PARAMETERS, faults)
+    privacy, _ = read_cards(folder, faults)
+    if model is None or parameters is None or privacy is None or faults:
+        raise DataFileError("\n".join(faults), hint=DAMAGED_HINT)
     return Checkpoint(parameters=parameters, model=model, privacy_card=privacy, digest=digest_checkpoint(folder))
+
+
+def _read_model(path: Path, faults: list[str]) -> dict[str, Any] | None:
+    try:
+        model = read_json(path)
+    except DataFileError as error:
+        faults.append(str(error))
+        return None
+    if model.get("format") != FORMAT or model.get("version") != VERSION:
+        found = f"{model.get('format')!r}, {model.get('version')!r}"
+        faults.append(f"{path}: expected format {FORMAT!r}, version {VERSION}, got {found}")
+    return model
+
+
+def _read_parameters(path: Path, faults: list[str]) -> dict[str, Any] | None:
+    try:
+        parameters = serialization.msgpack_restore(path.read_bytes())
+    except (ValueError, TypeError, AttributeError, KeyError) as error:  # what Flax makes of bytes that it did not write
+        faults.append(f"{path}: not the parameters of a model: {error}")
+        return None
+    if not isinstance(parameters, dict):
+        faults.append(f"{path}: not the parameters of a model: expected named arrays, got {type(parameters).__name__}")
+        return None
+    return parameters
 
 
 def digest_checkpoint(folder: Path) -> str:

@@ -1,31 +1,51 @@
 """Checkpoints as trained models: what `trajsim.learn.trained.TrainedModel` holds, to a folder and back."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+import jax
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from trajsim.errors import DataFileError
-from trajsim.event_sequences import Legality
-from trajsim.learn.checkpoint_files import DAMAGED_HINT, MODEL, Checkpoint, read_files, vocabulary_to_json, write_files
+from trajsim.errors import ConfigError, DataFileError
+from trajsim.event_sequences import Legality, Vocabulary
+from trajsim.learn.checkpoint_files import DAMAGED_HINT, MODEL, PARAMETERS, Checkpoint, read_files, write_files
+from trajsim.learn.models.network import initial_parameters
 from trajsim.learn.models.specification import ModelSpecification
 from trajsim.learn.pieces import PIECE_DAYS, REFRESH_DAYS
-from trajsim.learn.trained import Demographics, TrainedModel
+from trajsim.learn.trained import FOLLOW_UP_AGE_YEARS, N_AGE_BANDS, Demographics, TrainedModel
+from trajsim.learn.vocabulary_json import vocabulary_to_json
+
+MOST_AGE_YEARS = 120.0
 
 Cards = Mapping[str, Mapping[str, Any] | str]
 
 
-class _Plain(msgspec.Struct, frozen=True):
-    """What ``model.json`` says in plain numbers and words."""
+class _Masks(msgspec.Struct, frozen=True):
+    needs: list[list[bool]]
+    excludes: list[list[bool]]
+
+
+class _Counts(msgspec.Struct, frozen=True):
+    sex_age: list[list[float]]
+    follow_up: list[list[list[float]]]
+
+
+class _Description(msgspec.Struct, frozen=True):
+    """What ``model.json`` says."""
 
     kind: Literal["gru", "transformer"]
     width: int
     heads: int
     window: int
     components: int
-    min_age_years: float
+    vocabulary: Vocabulary
+    legality: _Masks
+    demographics: _Counts | None
+    min_age_years: Annotated[float, msgspec.Meta(ge=0.0, le=MOST_AGE_YEARS)]
     modules: dict[str, str]
 
 
@@ -75,7 +95,8 @@ def read_checkpoint(folder: Path) -> TrainedModel:
     """Reads a trained model.
 
     Raises:
-        DataFileError: A file is missing, or no checkpoint of this version.
+        ConfigError: The folder holds no checkpoint.
+        DataFileError: A file is missing or damaged, or of another version.
     """
     return trained_model(read_files(folder), folder=folder)
 
@@ -84,28 +105,77 @@ def trained_model(checkpoint: Checkpoint, *, folder: Path) -> TrainedModel:
     """The model of the files of a checkpoint.
 
     Raises:
-        DataFileError: Its description lacks something.
+        DataFileError: Its description cannot be read, or its arrays do not fit it; all that is wrong, at once.
     """
-    said = checkpoint.model
+    place = folder / MODEL
     try:
-        plain = msgspec.convert({name: said[name] for name in _Plain.__struct_fields__}, _Plain)
+        said = msgspec.convert(checkpoint.model, _Description)
         spec = ModelSpecification(
-            vocabulary=checkpoint.vocabulary, kind=plain.kind, width=plain.width, heads=plain.heads,
-            window=plain.window, components=plain.components,
+            vocabulary=said.vocabulary, kind=said.kind, width=said.width, heads=said.heads, window=said.window,
+            components=said.components,
         )  # fmt: skip
-        legality = Legality(**{name: np.array(said["legality"][name], dtype=bool) for name in ("needs", "excludes")})
-        counts = said["demographics"]
-        demographics = None if counts is None else Demographics(**{name: np.array(counts[name]) for name in counts})
-    except (KeyError, TypeError, msgspec.ValidationError) as error:
-        what = f"{error} is missing" if isinstance(error, KeyError) else f"{error}"
-        msg = f"{folder / MODEL}: the description of the model cannot be read: {what}"
+    except (msgspec.ValidationError, ConfigError) as error:
+        msg = f"{place}: the description of the model cannot be read: {error}"
         raise DataFileError(msg, hint=DAMAGED_HINT) from error
+    faults: list[str] = []
+    square = (spec.n_events, spec.n_events)
+    n_years = math.ceil(said.vocabulary.max_years)
+    masks = {
+        name: _array(f"{place}: legality.{name}", getattr(said.legality, name), square, bool, faults)
+        for name in ("needs", "excludes")
+    }
+    shapes = {"sex_age": (2, N_AGE_BANDS), "follow_up": (len(FOLLOW_UP_AGE_YEARS), n_years, 2)}
+    counts = {
+        name: _array(f"{place}: demographics.{name}", getattr(said.demographics, name), shape, float, faults)
+        for name, shape in (shapes if said.demographics is not None else {}).items()
+    }
+    faults += [f"{folder / PARAMETERS}: {fault}" for fault in _foreign_parameters(spec, checkpoint.parameters)]
+    if faults:
+        raise DataFileError("\n".join(faults), hint=DAMAGED_HINT)
     return TrainedModel(
         spec=spec,
         params=checkpoint.parameters,
-        legality=legality,
-        demographics=demographics,
-        min_age_years=plain.min_age_years,
+        legality=Legality(**masks),
+        demographics=Demographics(**counts) if counts else None,
+        min_age_years=said.min_age_years,
         digest=checkpoint.digest,
-        modules=plain.modules,
+        modules=said.modules,
     )
+
+
+def _array(place: str, rows: list[Any], shape: tuple[int, ...], kind: type, faults: list[str]) -> NDArray[Any]:
+    """Rows as an array of just that shape."""
+    try:
+        array: NDArray[Any] = np.array(rows, dtype=kind)
+    except ValueError:  # rows of different lengths
+        array = np.empty((0,), dtype=kind)
+        found = "rows of different lengths"
+    else:
+        found = _shown(array.shape)
+    if array.shape != shape:
+        faults.append(f"{place}: expected {_shown(shape)} values, got {found}")
+    return array
+
+
+def _foreign_parameters(spec: ModelSpecification, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """What parameters have that a network of this shape has not, and the other way round."""
+    made = jax.eval_shape(lambda: initial_parameters(spec, jax.random.key(0)))
+    expected = {_name(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(made)}
+    found = {_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(parameters)}
+    for name in sorted(expected.keys() | found.keys()):
+        if name not in found:
+            yield f"{name} is missing"
+        elif name not in expected:
+            yield f"{name} belongs to no model of this shape"
+        elif np.shape(found[name]) != expected[name]:
+            yield f"{name}: expected {_shown(expected[name])} values, got {_shown(np.shape(found[name]))}"
+        elif not np.isfinite(np.asarray(found[name], dtype=np.float64)).all():
+            yield f"{name} holds what is no finite number"
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) if shape else "one"

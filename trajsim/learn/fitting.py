@@ -42,6 +42,7 @@ from trajsim.learn.training import Rows, TrainingProgress, TrainingSettings, tra
 # Light: a longer pre-training makes the model so sure of the rules that private steps cannot undo it (docs/concepts).
 PRETRAINING = TrainingSettings(n_epochs=6, batch_size=512, learning_rate=0.006, patience=6)
 TRAINING = TrainingSettings(n_epochs=40, batch_size=256, learning_rate=0.008, patience=6)
+DELTA = 1e-5
 WIDTH = 32
 PRIVATE_WIDTH = 12
 _FIRST_KEY = b"trajsim0"  # of the first weights: public, the same for everybody
@@ -70,7 +71,7 @@ class FitSettings:
 
     kind: Literal["gru", "transformer"] = "gru"
     epsilon: float | None = None
-    delta: float = 1e-5
+    delta: float = DELTA
     public_n: int | None = None
     steps: int = STEPS
     batch_size: int | None = None
@@ -93,16 +94,18 @@ class FitSettings:
         """Checks what belongs together.
 
         Raises:
-            ConfigError: epsilon without a public number of patients, or the other way round.
+            ConfigError: epsilon without a public number of patients, or what belongs to privacy without epsilon.
         """
         if self.epsilon is not None and self.public_n is None:
             msg = "training with privacy needs the number of patients as you may declare it publicly"
             raise ConfigError(msg, hint="give --public-n N; N itself is not protected, so round it")
-        if self.epsilon is None and self.public_n is not None:
-            msg = (
-                f"a public number of patients ({self.public_n!r}) is for training with privacy, and no epsilon is given"
-            )
-            raise ConfigError(msg, hint="give --epsilon E, or leave --public-n out")
+        if self.epsilon is not None:
+            return
+        begun = {"public_n": None, "delta": DELTA, "steps": STEPS, "l2_clip_norm": L2_CLIP_NORM}
+        given = [f"{name} {getattr(self, name)!r}" for name, value in begun.items() if getattr(self, name) != value]
+        if given:
+            msg = f"no epsilon is given, and only training with privacy knows {', '.join(given)}"
+            raise ConfigError(msg, hint="give --epsilon E, or leave them out")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -174,9 +177,14 @@ def require_fit(settings: FitSettings, inputs: FitInputs, out: Path) -> None:
         msg = "; ".join(faults)
         raise ConfigError(msg)
     require_checkpoint_folder(out)
-    if all((out / name).is_file() for name in FILES):
-        msg = f"{out}: a finished checkpoint stands here"
+    standing = [name for name in FILES if (out / name).exists()]
+    if standing:
+        lacking = "" if len(standing) == len(FILES) else f", or what is left of one ({', '.join(standing)})"
+        msg = f"{out}: a finished checkpoint stands here{lacking}"
         hint = "choose another folder; a second training on the same patients spends its epsilon on top of the first"
+        left = ResumeFolder.path_beside(out)
+        if left.exists():
+            hint += f"; remove {left.name}, which holds the keys of the training that is done"
         raise ConfigError(msg, hint=hint)
 
 

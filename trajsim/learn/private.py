@@ -24,7 +24,7 @@ from jax_privacy.batch_selection import CyclicPoissonSampling
 from jax_privacy.noise_addition import gaussian_privatizer
 from numpy.typing import NDArray
 
-from trajsim.errors import ConfigError, PrivacyError
+from trajsim.errors import ConfigError, DataFileError, PrivacyError
 from trajsim.learn.accounting import RELATION, Release, epsilon_of, solve_noise_multiplier
 from trajsim.learn.checkpoint_files import Tree
 from trajsim.learn.resuming import ResumeFolder
@@ -226,9 +226,15 @@ class SecretKeys:
     def of_run(cls, resume: ResumeFolder | None, *, insecure_seed: int | None) -> "SecretKeys":
         """The keys of a run: those that a killed run left, or new ones, kept before the first step."""
         found = resume.keys() if resume is not None else None
-        if found is not None:
+        if resume is not None and found is not None:
             names = ("noise", "sampling", "releases")
-            return cls(**{name: bytes.fromhex(found[name]) for name in names}, is_insecure=found["is_insecure"])
+            try:
+                return cls(
+                    **{name: bytes.fromhex(found[name]) for name in names}, is_insecure=bool(found["is_insecure"])
+                )
+            except (KeyError, TypeError, ValueError) as error:
+                msg = f"{resume.keys_file}: the keys of an interrupted training are damaged: {error}"
+                raise DataFileError(msg, hint="remove the folder to start anew") from error
         keys = cls.from_entropy() if insecure_seed is None else cls.from_insecure_seed(insecure_seed)
         if resume is not None:
             resume.save_keys(

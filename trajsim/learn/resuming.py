@@ -26,7 +26,7 @@ class ResumeFolder:
             run: Plain values that say what is trained on what; a folder of another run is refused.
 
         Raises:
-            ConfigError: The folder is of another run; the message names what differs.
+            ConfigError: The folder is of another run, and the message names what differs; or it does not say of which.
             ExportError: It cannot be written.
         """
         self.path = path
@@ -39,6 +39,7 @@ class ResumeFolder:
                 hint = "give the same command again, with the same modules and data, or remove the folder to start anew"
                 raise ConfigError(msg, hint=hint)
             return
+        self._refuse_strangers()
         try:
             path.mkdir(parents=True, exist_ok=True)
             path.chmod(0o700)
@@ -47,10 +48,27 @@ class ResumeFolder:
             msg = f"{path}: the state of training cannot be written: {error.strerror or error}"
             raise ExportError(msg) from error
 
+    def _refuse_strangers(self) -> None:
+        """Keys of whatever run must never meet other data: the same noise on two sums reveals their difference."""
+        if not self.path.exists():
+            return
+        if not self.path.is_dir():
+            msg = f"{self.path}: expected a folder for the state of training, got a file"
+            raise ConfigError(msg)
+        left = sorted(file.name for file in self.path.iterdir() if not file.name.startswith("."))
+        if left:
+            msg = f"{self.path}: holds {', '.join(left)}, but no {_RESUME_RUN} that says of which training"
+            raise ConfigError(msg, hint="remove the folder to start anew: keys serve the training they were made for")
+
     @classmethod
     def beside(cls, checkpoint: Path, *, run: Mapping[str, Any]) -> "ResumeFolder":
         """The folder that belongs to a checkpoint."""
-        return cls(checkpoint.with_name(f"{checkpoint.name}.resume"), run=run)
+        return cls(cls.path_beside(checkpoint), run=run)
+
+    @staticmethod
+    def path_beside(checkpoint: Path) -> Path:
+        """Where the folder that belongs to a checkpoint stands, or would."""
+        return checkpoint.with_name(f"{checkpoint.name}.resume")
 
     def load(self, template: Tree, *, name: str = _RESUME_STATE) -> Tree | None:
         """The last state that was saved, in the form of `template`; None where there is none.
@@ -71,14 +89,18 @@ class ResumeFolder:
         """Replaces the saved state, whole or not at all."""
         write_durably(self.path / name, serialization.to_bytes(host_tree(state)))
 
+    @property
+    def keys_file(self) -> Path:
+        """Where the keys stand."""
+        return self.path / _RESUME_KEYS
+
     def keys(self) -> dict[str, Any] | None:
         """The keys that were saved, or None."""
-        file = self.path / _RESUME_KEYS
-        return read_json(file) if file.is_file() else None
+        return read_json(self.keys_file) if self.keys_file.is_file() else None
 
     def save_keys(self, keys: Mapping[str, Any]) -> None:
         """Keeps the keys, readable by the owner alone."""
-        write_durably(self.path / _RESUME_KEYS, json_bytes(keys), mode=0o600)
+        write_durably(self.keys_file, json_bytes(keys), mode=0o600)
 
     def remove(self) -> None:
         """Ends the run: its keys are gone with it."""

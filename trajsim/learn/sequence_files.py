@@ -7,17 +7,18 @@ all, and nothing is read that breaks what `trajsim.event_sequences.EventSequence
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trajsim.errors import ConfigError, DataFileError, ExportError
-from trajsim.event_sequences import SPLITS, EventKind, EventSequences, LabKind, Vocabulary
+from trajsim.event_sequences import SPLITS, EventSequences, Vocabulary
+from trajsim.learn.vocabulary_json import vocabulary_from_json, vocabulary_to_json
 
 FORMAT = "trajsim event sequences"
 VERSION = 1
@@ -46,7 +47,8 @@ def write_sequences(sequences: EventSequences, folder: Path, *, report: Mapping[
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as made:
             fresh = Path(made) / "new"
             fresh.mkdir()
-            _write_json(fresh / VOCABULARY, {"format": FORMAT, "version": VERSION, **asdict(sequences.vocabulary)})
+            said = {"format": FORMAT, "version": VERSION, **vocabulary_to_json(sequences.vocabulary)}
+            _write_json(fresh / VOCABULARY, said)
             _write_json(fresh / REPORT, report)
             pq.write_table(_patients_table(sequences), fresh / PATIENTS, compression="zstd")
             pq.write_table(_days_table(sequences), fresh / DAYS, compression="zstd")
@@ -87,12 +89,19 @@ def read_sequences(folder: Path) -> EventSequences:
         The sequences.
 
     Raises:
+        ConfigError: The folder holds no event sequences at all.
         DataFileError: A file or column is missing, or breaks a promise of event sequences; all faults at once.
     """
-    missing = [name for name in (PATIENTS, DAYS, VOCABULARY) if not (folder / name).is_file()]
+    files = (PATIENTS, DAYS, VOCABULARY)
+    missing = [name for name in files if not (folder / name).is_file()]
     if missing:
+        hint = "`trajsim ingest SOURCE --mapping NAME --out DIR` makes one"
+        if len(missing) == len(files):
+            found = "a folder without them" if folder.is_dir() else "no such folder"
+            msg = f"{folder}: expected a folder of event sequences, got {found}"
+            raise ConfigError(msg, hint=hint)
         msg = f"{folder}: expected a folder of event sequences, {', '.join(missing)} missing"
-        raise DataFileError(msg, hint="`trajsim ingest SOURCE --mapping NAME --out DIR` makes one")
+        raise DataFileError(msg, hint=hint)
     vocabulary = _read_vocabulary(folder / VOCABULARY)
     faults: list[str] = []
     patients = _Columns(folder / PATIENTS, faults)
@@ -249,20 +258,6 @@ def _days_table(sequences: EventSequences) -> pa.Table:
     return pa.table(columns)
 
 
-def vocabulary_from_json(document: Mapping[str, Any]) -> Vocabulary:
-    """The vocabulary that `dataclasses.asdict` spelled.
-
-    Raises:
-        KeyError: A part is missing.
-        TypeError: A part is unknown or of another kind.
-    """
-    return Vocabulary(
-        events=tuple(EventKind(**event) for event in document["events"]),
-        labs=tuple(LabKind(**lab) for lab in document["labs"]),
-        max_years=document["max_years"],
-    )
-
-
 def _read_vocabulary(path: Path) -> Vocabulary:
     document = _read_json(path)
     if document.get("format") != FORMAT or document.get("version") != VERSION:
@@ -271,7 +266,7 @@ def _read_vocabulary(path: Path) -> Vocabulary:
         raise DataFileError(msg)
     try:
         return vocabulary_from_json(document)
-    except (KeyError, TypeError, ConfigError) as error:
+    except (msgspec.ValidationError, ConfigError) as error:
         msg = f"{path}: expected a vocabulary of events and labs, {error}"
         raise DataFileError(msg) from error
 

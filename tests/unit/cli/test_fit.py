@@ -69,6 +69,12 @@ def test_a_private_fit_writes_a_checkpoint_with_its_cards_once(
     assert model.demographics.follow_up.shape[1] == 10
     assert _fit(data, out, *_PRIVATE) == 2
     assert "spends its epsilon on top of the first" in capsys.readouterr().err
+    parameters = (out / "parameters.msgpack").read_bytes()
+    (out / "privacy-card.md").unlink()
+    assert _fit(data, out, *_PRIVATE) == 2
+    assert "or what is left of one (model-card.json" in capsys.readouterr().err
+    assert (out / "parameters.msgpack").read_bytes() == parameters
+    assert not out.with_name("checkpoint.resume").exists()
 
 
 def test_without_epsilon_it_says_infinity(data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,11 +89,14 @@ def test_without_epsilon_it_says_infinity(data: Path, tmp_path: Path, capsys: py
     [
         (("--epsilon", "3"), "--public-n N"),
         (("--public-n", "40"), "no epsilon is given"),
+        (("--steps", "10", "--delta", "1e-4"), "only training with privacy knows delta 0.0001, steps 10"),
         (("--epsilon", "-1", "--public-n", "40"), "epsilon: expected a positive number, got -1.0"),
         (("--epsilon", "3", "--public-n", "40", "--delta", "0.1"), "delta 0.1 is too large for 40 patients"),
         (("--epsilon", "3", "--public-n", "40", "--batch-size", "90"), "batch size between 1 and the public number"),
         (("--model", "lstm"), "--model: expected one of gru, transformer, got 'lstm'"),
         (("--pretrain", "-1"), "--pretrain: expected 0 or more"),
+        (("--model", "lstm", "--pretrain", "-1"), "got 'lstm'\n--pretrain: expected 0 or more, got -1"),
+        (("--batch-size", "0", "--steps", "0"), "--batch-size: expected 1 or more, got 0\n--steps: expected 1 or more"),
         (("--earlier-release", " "), "--earlier-release: expected a sentence for the privacy card, got an empty text"),
     ],
 )
@@ -120,7 +129,10 @@ def test_an_audit_wants_enough_canaries(data: Path, tmp_path: Path, capsys: pyte
     assert main(["audit", "--data", str(data), "--canaries", "50"]) == 2
     assert "--canaries: expected 1,000 or more" in capsys.readouterr().err
     assert main(["audit", "--data", str(data), "--json", str(tmp_path / "nowhere" / "a.json")]) == 2
-    assert "no such folder" in capsys.readouterr().err
+    assert "expected a file in a folder that is there" in capsys.readouterr().err
+    assert main(["audit", "--data", str(data), "--json", str(data)]) == 2
+    assert main(["audit", "--data", str(data), "--patients", "41"]) == 2
+    assert "expected 41 patients to train on beside the canaries, got 40" in capsys.readouterr().err
     assert main(["audit", "--data", str(data), "--model", "lstm"]) == 2
 
 

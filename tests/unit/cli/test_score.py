@@ -103,7 +103,8 @@ def test_labs_on_another_scale_are_refused(data: Path, tmp_path: Path, capsys: p
     [
         ("--split", "test", "--split must be train, tuning, held_out, got 'test'"),
         ("--resamples", "1", "--resamples must be 0 or at least 2, got 1"),
-        ("--json", "nowhere/at/all.json", "there is no folder"),
+        ("--json", ".", "expected a file in a folder that is there"),
+        ("--json", "nowhere/at/all.json", "expected a file in a folder that is there"),
     ],
 )
 def test_options_out_of_range_are_refused(

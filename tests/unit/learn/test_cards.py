@@ -8,7 +8,6 @@ import pytest
 import trajsim.learn.card_writing as card_writing
 import trajsim.learn.cards as cards
 from tests.unit.learn.made_up import made_up_cards
-from trajsim.errors import DataFileError
 from trajsim.event_sequences import EventKind, LabKind, Vocabulary
 from trajsim.learn.accounting import Release
 from trajsim.learn.private import PrivacyPlan
@@ -37,7 +36,7 @@ _VOCABULARY = Vocabulary(
 )
 
 
-def _model_card(epsilon: float | str) -> cards.ModelCard:
+def _model_card(epsilon: cards.Epsilon) -> cards.ModelCard:
     return card_writing.make_model_card(
         kind="gru", n_parameters=1234, vocabulary=_VOCABULARY, epsilon=epsilon, provenance=_PROVENANCE
     )
@@ -117,7 +116,11 @@ def _written(folder: Path) -> Path:
 
 
 def test_cards_are_read_as_they_were_made(tmp_path: Path) -> None:
-    privacy, model = cards.read_cards(_written(tmp_path))
+    faults: list[str] = []
+    privacy, model = cards.read_cards(_written(tmp_path), faults)
+    assert privacy is not None
+    assert model is not None
+    assert not faults
     assert (privacy.epsilon, privacy.data, model.events) == ("infinity", "nobody", ["fever", "death"])
 
 
@@ -127,16 +130,20 @@ def test_all_faults_of_both_cards_are_named_at_once(tmp_path: Path) -> None:
     (folder / "privacy-card.json").write_text(json.dumps({**privacy, "delta": "little"}))
     model = json.loads((folder / "model-card.json").read_text())
     (folder / "model-card.json").write_text(json.dumps({**model, "version": 7}))
-    with pytest.raises(DataFileError) as caught:
-        cards.read_cards(folder)
-    said = str(caught.value)
-    assert "privacy-card.json: the card cannot be read: Expected `float | null`, got `str` - at `$.delta`" in said
-    assert "model-card.json: expected format 'trajsim model card', version 1, got 'trajsim model card', 7" in said
+    faults: list[str] = []
+    assert cards.read_cards(folder, faults) == (None, None)
+    privacy_fault, model_fault = faults
+    assert (
+        "privacy-card.json: the card cannot be read: Expected `float | null`, got `str` - at `$.delta`" in privacy_fault
+    )
+    assert "model-card.json: expected format 'trajsim model card', version 1, got" in model_fault
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"epsilon": 3.0}', '{"format": "trajsim', "\xff"])
 def test_what_is_no_card_is_refused(tmp_path: Path, text: str) -> None:
     folder = _written(tmp_path)
     (folder / "privacy-card.json").write_bytes(text.encode("latin-1"))
-    with pytest.raises(DataFileError, match=r"privacy-card\.json: the card cannot be read"):
-        cards.read_cards(folder)
+    faults: list[str] = []
+    assert cards.read_cards(folder, faults)[0] is None
+    (fault,) = faults
+    assert "privacy-card.json: the card cannot be read" in fault

@@ -14,10 +14,9 @@ from trajsim.learn.checkpoint_files import (
     PARAMETERS,
     digest_checkpoint,
     read_files,
-    vocabulary_from_json,
-    vocabulary_to_json,
     write_files,
 )
+from trajsim.learn.vocabulary_json import vocabulary_from_json, vocabulary_to_json
 
 _VOCABULARY = Vocabulary(
     events=(EventKind(name="fever"), EventKind(name="death")), labs=(LabKind(name="pulse", centre=70.0, spread=10.0),)
@@ -40,7 +39,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     digest = _write(tmp_path / "out")
     read = read_files(tmp_path / "out")
     np.testing.assert_array_equal(read.parameters["head"]["w"], _PARAMETERS["head"]["w"])  # type: ignore[index]
-    assert read.vocabulary == _VOCABULARY == vocabulary_from_json(vocabulary_to_json(_VOCABULARY))
+    assert vocabulary_from_json(read.model["vocabulary"]) == _VOCABULARY
     assert read.privacy_card.epsilon == "infinity"
     assert read.digest == digest
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == list(FILES)
@@ -65,15 +64,32 @@ def test_replaces_a_checkpoint_and_nothing_else(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def test_all_damaged_files_are_named_at_once(tmp_path: Path) -> None:
+    _write(tmp_path / "out")
+    for name in (PARAMETERS, MODEL, "privacy-card.json", "model-card.json"):
+        (tmp_path / "out" / name).write_bytes(b"\x05")
+    with pytest.raises(DataFileError) as caught:
+        read_files(tmp_path / "out")
+    assert all(f"{name}: " in str(caught.value) for name in (PARAMETERS, MODEL, "privacy-card.json", "model-card.json"))
+
+
+def test_a_place_without_a_checkpoint_is_a_wrong_option(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no such folder"):
+        read_files(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="a folder without one"):
+        read_files(tmp_path)
+
+
 def test_refuses_what_is_no_checkpoint(tmp_path: Path) -> None:
     _write(tmp_path / "out")
     (tmp_path / "out" / "privacy-card.md").unlink()
     with pytest.raises(DataFileError, match=r"privacy-card\.md missing"):
         read_files(tmp_path / "out")
     _write(tmp_path / "out")
-    (tmp_path / "out" / PARAMETERS).write_bytes(b"\xc1")
-    with pytest.raises(DataFileError, match="not the parameters"):
-        read_files(tmp_path / "out")
+    for data in (b"\xc1", b"", b"\x05"):
+        (tmp_path / "out" / PARAMETERS).write_bytes(data)
+        with pytest.raises(DataFileError, match="not the parameters"):
+            read_files(tmp_path / "out")
     _write(tmp_path / "out")
     (tmp_path / "out" / MODEL).write_text(json.dumps({"format": "else"}))
     with pytest.raises(DataFileError, match="expected format"):

@@ -48,7 +48,7 @@ def test_a_description_that_lacks_something_is_refused(tmp_path: Path) -> None:
     write_checkpoint(model, tmp_path / "out", cards=_CARDS)
     file = tmp_path / "out" / MODEL
     file.write_text(file.read_text().replace('"width"', '"breadth"'))
-    with pytest.raises(DataFileError, match="cannot be read: 'width' is missing"):
+    with pytest.raises(DataFileError, match="cannot be read: Object missing required field `width`"):
         read_checkpoint(tmp_path / "out")
 
 
@@ -65,4 +65,50 @@ def test_a_description_of_another_type_is_refused(tmp_path: Path, name: str, val
     file = tmp_path / "out" / MODEL
     file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
     with pytest.raises(DataFileError, match=rf"model\.json: .* cannot be read: {words}"):
+        read_checkpoint(tmp_path / "out")
+
+
+def _damage(folder: Path, name: str, value: object) -> None:
+    file = folder / MODEL
+    file.write_text(json.dumps({**json.loads(file.read_text()), name: value}))
+
+
+def test_arrays_that_do_not_fit_the_description_are_all_named(tmp_path: Path) -> None:
+    model = TrainedModel(_SPEC, initial_parameters(_SPEC, jax.random.key(0)), Legality.first_occurrences(2))
+    write_checkpoint(model, tmp_path / "out", cards=_CARDS)
+    _damage(tmp_path / "out", "width", 6)
+    _damage(tmp_path / "out", "legality", {"needs": [[False]], "excludes": [[True], [False, True]]})
+    counts = {"sex_age": [[1.0], [2.0]], "follow_up": [[[1.0, 2.0]]]}
+    _damage(tmp_path / "out", "demographics", counts)
+    with pytest.raises(DataFileError) as caught:
+        read_checkpoint(tmp_path / "out")
+    said = str(caught.value)
+    assert "legality.needs: expected 2 x 2 values, got 1 x 1" in said
+    assert "legality.excludes: expected 2 x 2 values, got rows of different lengths" in said
+    assert f"demographics.sex_age: expected 2 x {N_AGE_BANDS} values, got 2 x 1" in said
+    assert "demographics.follow_up: expected 4 x 20 x 2 values, got 1 x 1 x 2" in said
+    assert "params/core/bias: expected 18 values, got 12" in said
+
+
+def test_parameters_of_another_model_or_of_none_are_named(tmp_path: Path) -> None:
+    parameters = dict(initial_parameters(_SPEC, jax.random.key(0))["params"])
+    core = dict(parameters.pop("core"))
+    core["bias"] = np.full_like(core["bias"], np.nan)
+    damaged = {"params": {**parameters, "core": core, "tail": np.zeros(3)}}
+    del damaged["params"]["entry"]
+    write_checkpoint(TrainedModel(_SPEC, damaged, Legality.first_occurrences(2)), tmp_path / "out", cards=_CARDS)
+    with pytest.raises(DataFileError) as caught:
+        read_checkpoint(tmp_path / "out")
+    said = str(caught.value)
+    assert "params/core/bias holds what is no finite number" in said
+    assert "params/tail belongs to no model of this shape" in said
+    assert "params/entry/" in said
+
+
+@pytest.mark.parametrize("years", [-1.0, 200.0])
+def test_an_age_that_nobody_has_is_refused(tmp_path: Path, years: float) -> None:
+    model = TrainedModel(_SPEC, initial_parameters(_SPEC, jax.random.key(0)), Legality.first_occurrences(2))
+    write_checkpoint(model, tmp_path / "out", cards=_CARDS)
+    _damage(tmp_path / "out", "min_age_years", years)
+    with pytest.raises(DataFileError, match=r"at `\$\.min_age_years`"):
         read_checkpoint(tmp_path / "out")

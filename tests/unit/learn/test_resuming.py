@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from trajsim.errors import ConfigError, DataFileError
+from trajsim.learn.private import SecretKeys
 from trajsim.learn.resuming import ResumeFolder
 
 
@@ -43,3 +44,25 @@ def test_of_modules_and_orders_only_those_that_differ_are_named(tmp_path: Path) 
     assert refusal.value.message.endswith(
         "modules: stroke was 'aa', is 'cc'; orders: angina after stroke was 'forbidden', is None"
     )
+
+
+def test_keys_and_state_of_an_unknown_run_are_refused(tmp_path: Path) -> None:
+    """Noise that was drawn for one sum must not be added to another one."""
+    ResumeFolder(tmp_path / "run", run={"data": "a"}).save_keys({"noise": "00ff"})
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(ConfigError, match=r"holds keys\.json, but no run\.json"):
+        ResumeFolder(tmp_path / "run", run={"data": "b"})
+    (tmp_path / "run" / "keys.json").unlink()
+    (tmp_path / "run" / ".run.json.part").write_text("{")  # killed while it was written: nothing was drawn yet
+    assert ResumeFolder(tmp_path / "run", run={"data": "b"}).keys() is None
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(ConfigError, match="got a file"):
+        ResumeFolder(tmp_path / "file", run={})
+
+
+@pytest.mark.parametrize("kept", ["{}", '{"noise": "zz", "sampling": "00", "releases": "00", "is_insecure": true}'])
+def test_damaged_keys_are_named(tmp_path: Path, kept: str) -> None:
+    resume = ResumeFolder(tmp_path / "run", run={})
+    resume.keys_file.write_text(kept)
+    with pytest.raises(DataFileError, match=r"keys\.json: the keys of an interrupted training are damaged"):
+        SecretKeys.of_run(resume, insecure_seed=None)

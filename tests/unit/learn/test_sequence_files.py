@@ -115,6 +115,17 @@ def test_another_vocabulary_file_is_refused(tmp_path: Path, document: str) -> No
 def test_a_vocabulary_of_the_wrong_shape_is_refused(tmp_path: Path) -> None:
     write_sequences(tiny(), tmp_path, report={})
     path = tmp_path / "vocabulary.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "events": [{"nom": "gout"}]}))
-    with pytest.raises(DataFileError, match="nom"):
+    whole = json.loads(path.read_text())
+    path.write_text(json.dumps({**whole, "events": [{"nom": "gout"}]}))
+    with pytest.raises(DataFileError, match=r"`name`.*\$\.events\[0\]"):
         read_sequences(tmp_path)
+    path.write_text(json.dumps({**whole, "labs": [{**whole["labs"][0], "centre": "a"}]}))
+    with pytest.raises(DataFileError, match=r"float.*\$\.labs\[0\]\.centre"):
+        read_sequences(tmp_path)
+
+
+def test_a_folder_without_sequences_is_no_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="a folder without them"):
+        read_sequences(tmp_path)
+    with pytest.raises(ConfigError, match="no such folder"):
+        read_sequences(tmp_path / "nowhere")
