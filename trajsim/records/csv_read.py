@@ -5,19 +5,17 @@ codes, dates instead of instants in some files. Patients are numbered by their r
 kept in the column `source_id`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pcsv
 from numpy.typing import NDArray
 
 from trajsim.codes.systems import SYSTEM_URIS
-from trajsim.errors import DataFileError
-from trajsim.records.csv_layout import HEADERS
+from trajsim.records.csv_file import CsvFaults, CsvFile
 from trajsim.records.csv_payers import GOVERNMENT, NO_INSURANCE, NOT_INSURED
 from trajsim.records.schema import EVENT_TABLES, TABLES, TEXT, TIME
 from trajsim.records.table import Records, empty_table, schema_of
@@ -25,29 +23,18 @@ from trajsim.records.table import Records, empty_table, schema_of
 _DAY_US = 86_400_000_000
 _STUDY_NUMBER = 1_000  # beyond the numbers of the tables, so that keys of studies differ from keys of rows
 
+_REQUIRED = ("patients", "encounters")
 _TIMES = ("time", "stop")
 _SYSTEM_OF_URI = {uri: name for name, uri in SYSTEM_URIS.items()}
 
-# Columns that only newer versions of Synthea write, or that nothing here needs.
-_OPTIONAL = frozenset({
-    "SSN", "DRIVERS", "PASSPORT", "PREFIX", "MIDDLE", "SUFFIX", "MAIDEN", "MARITAL", "BIRTHPLACE", "ADDRESS", "CITY",
-    "STATE", "COUNTY", "FIPS", "ZIP", "LAT", "LON", "INCOME", "HEALTHCARE_EXPENSES", "HEALTHCARE_COVERAGE", "PAYER",
-    "ORGANIZATION", "PROVIDER", "BASE_COST", "PAYER_COVERAGE", "DISPENSES", "TOTALCOST", "BASE_ENCOUNTER_COST",
-    "TOTAL_CLAIM_COST", "SYSTEM", "REACTION1", "DESCRIPTION1", "SEVERITY1", "REACTION2", "DESCRIPTION2", "SEVERITY2",
-    "UDI", "SERIES_UID", "INSTANCE_UID", "SOP_CODE", "SOP_DESCRIPTION", "PROCEDURE_CODE", "REASONCODE",
-    "REASONDESCRIPTION", "UNITS", "CATEGORY", "OWNERSHIP", "STATE_HEADQUARTERED", "PHONE", "AMOUNT_COVERED",
-    "AMOUNT_UNCOVERED", "REVENUE", "COVERED_ENCOUNTERS", "UNCOVERED_ENCOUNTERS", "COVERED_MEDICATIONS",
-    "UNCOVERED_MEDICATIONS", "COVERED_PROCEDURES", "UNCOVERED_PROCEDURES", "COVERED_IMMUNIZATIONS",
-    "UNCOVERED_IMMUNIZATIONS", "UNIQUE_CUSTOMERS", "QOLS_AVG", "MEMBER_MONTHS", "MEMBERID", "START_DATE", "END_DATE",
-    "SECONDARY_PAYER", "PLAN_OWNERSHIP", "OWNER_NAME",
-})  # fmt: skip
 
-
-def read_synthea_csv(directory: Path) -> Records:
+def read_synthea_csv(directory: Path, *, until_us: int | None = None) -> Records:
     """Reads a folder of CSV files (``patients.csv``, ``encounters.csv`` ..., also ``.csv.gz``).
 
     Args:
         directory: The folder. A file that is not there counts as empty, but for patients and encounters.
+        until_us: Last instant that can be, in microseconds since 1970-01-01 UTC: what stands later in the files does
+            not lengthen observation. None: any instant can be.
 
     Returns:
         The Records. A death is taken to the end of its day. Living patients are observed until the last instant at
@@ -55,137 +42,41 @@ def read_synthea_csv(directory: Path) -> Records:
         older versions of Synthea, which name years alone, are passed over.
 
     Raises:
-        DataFileError: A file or column is missing, a value cannot be read, or a row names an unknown patient or
-            encounter.
+        DataFileError: A file or column is missing, a value cannot be read, a patient stands twice, or a row names an
+            unknown patient or encounter; everything of it at once, with file and row.
     """
-    patients = _File.find(directory, "patients", required=True)
-    encounters = _File.find(directory, "encounters", required=True)
+    faults = CsvFaults(directory)
+    files = {
+        kind: CsvFile.find(directory, kind, faults, is_required=kind in _REQUIRED)
+        for kind in (*_REQUIRED, *_MAKERS, "imaging_studies", "payer_transitions")
+    }
+    patients, encounters = files["patients"], files["encounters"]
     known = _Known(patients, encounters)
     tables = {"encounters": _Rows(encounters, "encounters", known).table(_encounters)}
     for kind, make in _MAKERS.items():
-        file = _File.find(directory, kind)
-        if file.n_rows:
-            tables[kind] = _Rows(file, kind, known).table(make)
-    studies = _File.find(directory, "imaging_studies")
+        if files[kind].n_rows:
+            tables[kind] = _Rows(files[kind], kind, known).table(make)
+    studies = files["imaging_studies"]
     if studies.n_rows:
         tables["imaging"] = _Rows(_first_images(studies), "imaging", known).table(_imaging)
-    transitions = _File.find(directory, "payer_transitions")
+    transitions = files["payer_transitions"]
     coverages = None
     if transitions.n_rows and "START_DATE" in transitions.table.column_names:
-        coverages = _Coverages(transitions, _File.find(directory, "payers"), known)
+        coverages = _Coverages(transitions, CsvFile.find(directory, "payers", faults), known)
     begun = {} if coverages is None else {"coverages": coverages.begun}
-    tables["patients"], tables["deaths"] = _people(patients, tables | begun)
+    tables["patients"], tables["deaths"] = _people(patients, tables | begun, until_us)
+    faults.require_none()
     if coverages is not None:
         tables["coverages"] = coverages.table(tables["patients"])
     return Records(tables)
 
 
-class _File:
-    """One CSV file as columns of text; empty cells are null."""
-
-    def __init__(self, path: Path, table: pa.Table) -> None:
-        self.path = path
-        self.table = table
-        self.n_rows: int = table.num_rows
-
-    @classmethod
-    def find(cls, directory: Path, kind: str, *, required: bool = False) -> "_File":
-        """The file of a kind in a folder; without rows if it is not there and need not be."""
-        for path in (directory / f"{kind}.csv", directory / f"{kind}.csv.gz"):
-            if path.is_file():
-                return cls(path, cls._read(path, HEADERS[kind]))
-        if required:
-            msg = f"{directory}: no {kind}.csv here"
-            raise DataFileError(msg)
-        return cls(directory / f"{kind}.csv", pa.table({name: pa.array([], pa.string()) for name in HEADERS[kind]}))
-
-    @staticmethod
-    def _read(path: Path, names: Sequence[str]) -> pa.Table:
-        try:
-            table = pcsv.read_csv(
-                str(path),
-                read_options=pcsv.ReadOptions(use_threads=False),
-                parse_options=pcsv.ParseOptions(quote_char=False),
-                convert_options=pcsv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), null_values=[""], strings_can_be_null=True
-                ),
-            )
-        except (pa.ArrowException, OSError) as error:
-            msg = f"{path}: not a readable CSV file ({str(error).splitlines()[0]})"
-            raise DataFileError(msg) from error
-        missing = [name for name in names if name not in table.column_names and name not in _OPTIONAL]
-        if missing:
-            msg = f"{path}: columns missing: {', '.join(missing)}; found {', '.join(table.column_names)}"
-            raise DataFileError(msg, hint="the first line must be Synthea's header")
-        return table
-
-    def text(self, name: str) -> pa.Array:
-        """A column as text, null where the file lacks it."""
-        if name not in self.table.column_names:
-            return pa.nulls(self.n_rows, pa.string())
-        return self.table[name].combine_chunks()
-
-    def numbers(self, name: str, arrow_type: pa.DataType) -> pa.Array:
-        """A column as numbers."""
-        return self.cast(name, self.text(name), arrow_type)
-
-    def times(self, name: str) -> pa.Array:
-        """A column of dates or instants (UTC)."""
-        plain = pc.replace_substring(self.text(name), "Z", "")
-        return self.cast(name, plain, pa.timestamp("us")).view(pa.int64()).view(TIME)
-
-    def cast(self, name: str, text: pa.Array, arrow_type: pa.DataType) -> pa.Array:
-        """Text of a column in another type."""
-        try:
-            return text.cast(arrow_type)
-        except pa.ArrowInvalid as error:
-            msg = f"{self.path}: column {name!r}: {str(error).splitlines()[0]}"
-            raise DataFileError(msg) from error
-
-    def position(self, name: str, ids: pa.Array, what: str) -> NDArray[np.int64]:
-        """Where the ids of a column stand in a list of ids; -1 for an empty cell."""
-        text = self.text(name)
-        found = pc.index_in(text, value_set=ids)
-        lost = pc.and_(found.is_null(), text.is_valid())
-        if pc.any(lost, min_count=0).as_py():
-            row = int(np.flatnonzero(lost.to_numpy(zero_copy_only=False))[0])
-            msg = f"{self.path}: line {row + 2}: no {what} {text[row].as_py()!r}"
-            raise DataFileError(msg)
-        position: NDArray[np.int64] = found.cast(pa.int64()).fill_null(-1).to_numpy()
-        return position
-
-    def required_position(self, name: str, ids: pa.Array, what: str) -> NDArray[np.int64]:
-        """The same, where no cell may be empty."""
-        position = self.position(name, ids, what)
-        self._refuse_empty(position < 0, what)
-        return position
-
-    def required_times(self, name: str) -> NDArray[np.int64]:
-        """Times of a column in microseconds, where no cell may be empty."""
-        times = self.times(name)
-        self._refuse_empty(times.is_null().to_numpy(zero_copy_only=False), name)
-        values: NDArray[np.int64] = times.view(pa.int64()).to_numpy()
-        return values
-
-    def _refuse_empty(self, empty: NDArray[np.bool_], what: str) -> None:
-        if np.any(empty):
-            msg = f"{self.path}: line {int(np.argmax(empty)) + 2}: no {what}"
-            raise DataFileError(msg)
-
-    def take(self, rows: NDArray[np.int64]) -> "_File":
-        """Some rows in another order."""
-        return _File(self.path, self.table.take(pa.array(rows)))
-
-
 class _Known:
     """The patients and encounters that rows may name."""
 
-    def __init__(self, patients: _File, encounters: _File) -> None:
-        self.patient_ids = patients.text("Id")
-        if self.patient_ids.null_count or len(self.patient_ids.unique()) != len(self.patient_ids):
-            msg = f"{patients.path}: column 'Id' has empty or repeated values"
-            raise DataFileError(msg)
-        self.encounter_ids = encounters.text("Id")
+    def __init__(self, patients: CsvFile, encounters: CsvFile) -> None:
+        self.patient_ids = patients.ids("Id")
+        self.encounter_ids = None if "Id" in encounters.missing else encounters.text("Id")
         patient = encounters.position("PATIENT", self.patient_ids, "patient")
         order = np.argsort(patient, kind="stable")
         keys = np.empty(len(patient), np.uint64)
@@ -208,7 +99,7 @@ def _keys(number: int, group: NDArray[np.int64]) -> NDArray[np.uint64]:
 class _Rows:
     """The rows of one file in the order of the patients, and the columns that all tables share."""
 
-    def __init__(self, file: _File, name: str, known: _Known) -> None:
+    def __init__(self, file: CsvFile, name: str, known: _Known) -> None:
         patient = file.required_position("PATIENT", known.patient_ids, "patient")
         order = np.argsort(patient, kind="stable")
         self.name = name
@@ -234,7 +125,7 @@ class _Rows:
         made = {
             "patient_id": pa.array(self.patient.astype(np.uint64)),
             "row_key": pa.array(_keys(_number(self.name), self.patient)),
-            "time": self.file.times("START" if "START" in columns else "DATE"),
+            "time": self.file.required_times("START" if "START" in columns else "DATE"),
             "code": self.file.text("CODE").fill_null(""),
             "display": self.file.text("DESCRIPTION").fill_null(""),
             "reason_key": pa.array(np.zeros(self.file.n_rows, np.uint64)),
@@ -333,7 +224,7 @@ def _observations(rows: _Rows) -> dict[str, pa.Array]:
     is_number = pc.fill_null(pc.equal(file.text("TYPE"), "numeric"), fill_value=False)
     no_key = pa.array(np.zeros(file.n_rows, np.uint64))
     none = pa.scalar(None, pa.string())
-    numeric = file.cast("VALUE", pc.if_else(is_number, value, none), pa.float64())
+    numeric = file.cast("VALUE", pc.if_else(is_number, value, none), pa.float64(), "a number")
     return {
         "system": rows.constant("LOINC"),
         "category": file.text("CATEGORY").fill_null(""),
@@ -355,7 +246,7 @@ def _devices(rows: _Rows) -> dict[str, pa.Array]:
 
 
 def _supplies(rows: _Rows) -> dict[str, pa.Array]:
-    return {"system": rows.constant("SNOMED-CT"), "quantity": rows.file.numbers("QUANTITY", pa.float64())}
+    return {"system": rows.constant("SNOMED-CT"), "quantity": rows.file.required_numbers("QUANTITY", pa.float64())}
 
 
 _MAKERS: Mapping[str, Callable[[_Rows], dict[str, pa.Array]]] = {
@@ -371,7 +262,7 @@ _MAKERS: Mapping[str, Callable[[_Rows], dict[str, pa.Array]]] = {
 }
 
 
-def _first_images(file: _File) -> _File:
+def _first_images(file: CsvFile) -> CsvFile:
     """The first image of every series, with how many there are (`N`)."""
     series = pc.binary_join_element_wise(
         file.text("PATIENT"), file.text("Id"), file.text("SERIES_UID"), "|", null_handling="replace"
@@ -380,7 +271,7 @@ def _first_images(file: _File) -> _File:
     _, first, counts = np.unique(index, return_index=True, return_counts=True)
     order = np.argsort(first)
     found = file.take(first[order])
-    return _File(file.path, found.table.append_column("N", pa.array(counts[order].astype(np.int32))))
+    return found.with_table(found.table.append_column("N", pa.array(counts[order].astype(np.int32))), rows=found.rows)
 
 
 def _imaging(rows: _Rows) -> dict[str, pa.Array]:
@@ -412,25 +303,27 @@ def _imaging(rows: _Rows) -> dict[str, pa.Array]:
 class _Coverages:
     """Coverages from two files; when they stopped can be said only once the end of observation is known."""
 
-    def __init__(self, transitions: _File, payers: _File, known: _Known) -> None:
-        order = np.argsort(transitions.required_times("START_DATE"), kind="stable")
-        transitions.required_position("PAYER", payers.text("Id"), "payer")
+    def __init__(self, transitions: CsvFile, payers: CsvFile, known: _Known) -> None:
+        starts = transitions.required_times("START_DATE").view(pa.int64()).fill_null(0)
+        order = np.argsort(starts.to_numpy(), kind="stable")
+        payer_ids = None if "Id" in payers.missing else payers.text("Id")
+        transitions.required_position("PAYER", payer_ids, "payer")
         self._rows = _Rows(transitions.take(order), "coverages", known)
-        self._payer = self._rows.file.position("PAYER", payers.text("Id"), "payer")
+        self._payer = self._rows.file.position("PAYER", payer_ids, "payer")
         names, owners = payers.text("NAME").to_pylist(), payers.text("OWNERSHIP").to_pylist()
         self._kinds = [_kind_of_payer(name, owner) for name, owner in zip(names, owners, strict=True)]
         self._names = [None if kind == NOT_INSURED else name for name, kind in zip(names, self._kinds, strict=True)]
         self._time = self._rows.file.times("START_DATE")
+        self._planned = self._rows.file.times("END_DATE").view(pa.int64())
         self.begun = pa.table({"time": self._time})
 
     def table(self, patients: pa.Table) -> pa.Table:
         """The table."""
         who = pa.array(self._rows.patient)
-        planned = self._rows.file.times("END_DATE").view(pa.int64())
         death = patients["death_time"].cast(pa.int64()).combine_chunks().take(who)
         last = patients["last_time"].cast(pa.int64()).combine_chunks().take(who)
-        goes_on = pc.fill_null(pc.greater(planned, last), fill_value=True)
-        stop = pc.if_else(goes_on, death, planned)
+        goes_on = pc.fill_null(pc.greater(self._planned, last), fill_value=True)
+        stop = pc.if_else(goes_on, death, self._planned)
         texts = pa.array(self._payer)
         return self._rows.table(
             lambda _rows: {
@@ -459,13 +352,15 @@ _PATIENT_TEXTS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def _people(file: _File, tables: Mapping[str, pa.Table]) -> tuple[pa.Table, pa.Table]:
+def _people(file: CsvFile, tables: Mapping[str, pa.Table], until_us: int | None) -> tuple[pa.Table, pa.Table]:
     """The tables of patients and of deaths."""
     n = file.n_rows
     ids = pa.array(np.arange(n, dtype=np.uint64))
-    birth = file.times("BIRTHDATE").view(pa.int64())
+    birth = file.required_times("BIRTHDATE").view(pa.int64())
     death = pc.add(file.times("DEATHDATE").view(pa.int64()), _DAY_US - 1)
     times = [table[name].cast(pa.int64()) for table in tables.values() for name in _TIMES if name in table.schema.names]
+    if until_us is not None:
+        times = [column.filter(pc.less_equal(column, until_us)) for column in times]
     last = max([pc.max(column).as_py() for column in times if len(column) > column.null_count] or [0])
     observed = pc.coalesce(death, pc.max_element_wise(birth, pa.scalar(last)))
     made = {

@@ -172,15 +172,17 @@ def test_years_of_older_versions_are_passed_over(tmp_path: Path) -> None:
 
 def test_a_payer_that_is_not_listed_is_named(tmp_path: Path) -> None:
     text = TRANSITIONS + "p,,2019-01-02T01:00:00Z,,z,,Self,\n"
-    with pytest.raises(DataFileError, match=r"payer_transitions.csv: line 2: no payer 'z'"):
+    with pytest.raises(DataFileError, match=r"payer_transitions.csv: column 'PAYER': no payer 'z' in row 1"):
         _read(tmp_path, text)
     (tmp_path / "payers.csv").unlink()
-    with pytest.raises(DataFileError, match=r"payer_transitions.csv: line 2: no payer 'z'"):
+    with pytest.raises(DataFileError, match=r"payer_transitions.csv: column 'PAYER': no payer 'z' in row 1"):
         _read(tmp_path, text, payers=None)
 
 
 def test_a_line_without_a_payer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match=r"payer_transitions.csv: line 2: no payer"):
+    with pytest.raises(
+        DataFileError, match=r"payer_transitions.csv: column 'PAYER': expected a value, got '' in row 1"
+    ):
         _read(tmp_path, TRANSITIONS + "p,,2019-01-02T01:00:00Z,,,,Self,\n")
 
 

@@ -1,7 +1,11 @@
 import gzip
+import tempfile
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trajsim.errors import DataFileError
 from trajsim.records.csv_layout import HEADERS
@@ -87,28 +91,108 @@ def test_a_folder_without_patients_or_encounters_is_refused(tmp_path: Path) -> N
         read_synthea_csv(tmp_path)
 
 
+OBSERVATIONS = "DATE,PATIENT,ENCOUNTER,CATEGORY,CODE,DESCRIPTION,VALUE,UNITS,TYPE\n"
+
+
+def test_all_faults_of_all_files_are_told_together(tmp_path: Path) -> None:
+    folder = _folder(
+        tmp_path,
+        patients=PATIENTS + "p,1980-01-02,,A,B,w,n,F\nq,soon,,A,B,w,n,F\np,1980-01-02,,A,B,w,n,F\n",
+        observations=OBSERVATIONS
+        + "yesterday,q,,laboratory,1,One,2.5,mg,numeric\n2020-01-01,p,,laboratory,1,One,high,mg,numeric\n"
+        + "2020-01-01,z,,laboratory,1,One,2,mg,numeric\n",
+        conditions="START,STOP,PATIENT,ENCOUNTER,DESCRIPTION\n2020-01-01,,p,,Gout\n",
+        supplies="DATE\n2020-01-01,1\n",
+    )
+    with pytest.raises(DataFileError) as caught:
+        read_synthea_csv(folder)
+    lines = caught.value.message.splitlines()
+    assert lines[0] == f"{folder}: 7 faults in its CSV files"
+    assert sorted(lines[1:])[:-1] == [
+        "conditions.csv: columns missing: CODE; found START, STOP, PATIENT, ENCOUNTER, DESCRIPTION",
+        "observations.csv: column 'DATE': expected a date or an instant, got 'yesterday' in row 1",
+        "observations.csv: column 'PATIENT': no patient 'z' in row 3",
+        "observations.csv: column 'VALUE': expected a number, got 'high' in row 2",
+        "patients.csv: column 'BIRTHDATE': expected a date or an instant, got 'soon' in row 2",
+        "patients.csv: column 'Id': stands twice: 'p' in row 3",
+    ]
+    assert sorted(lines)[-1].startswith("supplies.csv: not a readable CSV file")
+
+
+def test_a_column_of_ids_that_is_missing_is_one_fault_and_not_one_a_row(tmp_path: Path) -> None:
+    folder = _folder(
+        tmp_path,
+        patients=PATIENTS.replace("Id", "Key").replace("BIRTHDATE", "BORN") + "p,1980-01-02,,A,B,w,n,F\n",
+        encounters=ENCOUNTERS.replace("PATIENT", "WHO") + "e1,2020-01-01T10:00:00Z,,p,wellness,1,V,,\n",
+    )
+    with pytest.raises(DataFileError) as caught:
+        read_synthea_csv(folder)
+    first, patients, encounters = caught.value.message.splitlines()
+    assert "2 faults" in first
+    assert patients.startswith("patients.csv: columns missing: Id, BIRTHDATE; found Key, BORN")
+    assert encounters.startswith("encounters.csv: columns missing: PATIENT; found Id, START")
+
+
+@given(st.lists(st.sampled_from(["2020-01-01", "2020-01-01T10:00:00Z", "", "soon", "2020-02-31"]), max_size=9))
+def test_every_bad_cell_is_told_with_its_row_whatever_the_order_of_patients(cells: list[str]) -> None:
+    rows = [f"{cell},{'pq'[k % 2]},,laboratory,1,One,2.5,mg,numeric\n" for k, cell in enumerate(cells)]
+    bad = [f"{cell!r} in row {k}" for k, cell in enumerate(cells, start=1) if cell in ("soon", "2020-02-31")]
+    empty = [f"'' in row {k}" for k, cell in enumerate(cells, start=1) if not cell]
+    with tempfile.TemporaryDirectory() as name:
+        folder = _folder(Path(name), observations=OBSERVATIONS + "".join(rows))
+        if not bad + empty:
+            assert read_synthea_csv(folder)["observations"].num_rows == len(cells)
+            return
+        with pytest.raises(DataFileError) as caught:
+            read_synthea_csv(folder)
+    expected = {"a value": empty, "a date or an instant": bad}
+    assert caught.value.message.splitlines()[1:] == [
+        f"observations.csv: column 'DATE': expected {what}, got {', '.join(places[:5])}"
+        + (f" and {len(places) - 5} more" if len(places) > 5 else "")
+        for what, places in expected.items()
+        if places
+    ]
+
+
+def test_instants_that_cannot_be_do_not_lengthen_observation(tmp_path: Path) -> None:
+    folder = _folder(tmp_path, observations=OBSERVATIONS + "2205-01-01,p,,laboratory,1,One,2.5,mg,numeric\n")
+    assert pc.max(read_synthea_csv(folder)["patients"]["last_time"]).as_py().year == 2205
+    until_us = 1_700_000_000_000_000
+    assert pc.max(read_synthea_csv(folder, until_us=until_us)["patients"]["last_time"]).as_py().year == 2021
+
+
 @pytest.mark.parametrize(
     ("files", "message"),
     [
         ({"patients": "Id,BIRTHDATE\np,1980-01-02\n"}, r"patients.csv: columns missing: DEATHDATE, FIRST"),
-        ({"patients": PATIENTS + "p,1980-01-02,,A,B,w,n,F\np,1980-01-02,,A,B,w,n,F\n"}, r"'Id' has empty or repeated"),
-        ({"patients": PATIENTS + "p,soon,,A,B,w,n,F\n", "encounters": ENCOUNTERS}, r"patients.csv: column 'BIRTHDATE'"),
+        (
+            {"patients": PATIENTS + "p,1980-01-02,,A,B,w,n,F\np,1980-01-02,,A,B,w,n,F\n"},
+            r"patients.csv: column 'Id': stands twice: 'p' in row 2",
+        ),
+        (
+            {"patients": PATIENTS + "p,soon,,A,B,w,n,F\n", "encounters": ENCOUNTERS},
+            r"column 'BIRTHDATE': expected a date or an instant, got 'soon' in row 1",
+        ),
         ({"patients": PATIENTS + "p,1980\n"}, r"patients.csv: not a readable CSV file"),
         (
             {"encounters": ENCOUNTERS + "e,2020-01-01T10:00:00Z,,x,wellness,1,V,,\n"},
-            r"encounters.csv: line 2: no patient 'x'",
+            r"encounters.csv: column 'PATIENT': no patient 'x' in row 1",
         ),
         (
             {"encounters": ENCOUNTERS + "e,2020-01-01T10:00:00Z,,,wellness,1,V,,\n"},
-            r"encounters.csv: line 2: no patient",
+            r"encounters.csv: column 'PATIENT': expected a value, got '' in row 1",
         ),
         (
             {"immunizations": "DATE,PATIENT,ENCOUNTER,CODE,DESCRIPTION\n2020-01-01T10:00:00Z,p,e9,1,Flu\n"},
-            r"immunizations.csv: line 2: no encounter 'e9'",
+            r"immunizations.csv: column 'ENCOUNTER': no encounter 'e9' in row 1",
         ),
         (
             {"supplies": "DATE,PATIENT,ENCOUNTER,CODE,DESCRIPTION,QUANTITY\n2020-01-01,p,e1,1,Swab,many\n"},
-            r"supplies.csv: column 'QUANTITY'",
+            r"supplies.csv: column 'QUANTITY': expected a number, got 'many' in row 1",
+        ),
+        (
+            {"supplies": "DATE,PATIENT,ENCOUNTER,CODE,DESCRIPTION,QUANTITY\n2020-01-01,p,e1,1,Swab,\n"},
+            r"supplies.csv: column 'QUANTITY': expected a value, got '' in row 1",
         ),
     ],
 )
