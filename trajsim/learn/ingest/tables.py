@@ -205,7 +205,8 @@ class _Reading:
                 is_row &= day != NO_DAY
             code = pd.Series(rule.code, index=table.columns.index)
         else:
-            code = self.texts(str(rule.code_column)).fillna("")
+            code = self.texts(str(rule.code_column))
+            is_row &= code.notna().to_numpy()
         unit = rule.unit if rule.unit_column is None else self.texts(rule.unit_column)
         made = rows_table(
             patient=positions, day=day, is_lab=rule.is_lab, concept=0, value=value, text=text, unit=unit,

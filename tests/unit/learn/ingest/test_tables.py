@@ -86,6 +86,18 @@ def test_a_column_of_its_own_for_every_lab_and_values_in_parts(tmp_path: Path) -
     assert read_in.persons["birth"].tolist() == [-18445]
 
 
+def test_an_empty_cell_of_a_column_of_codes_is_no_row(tmp_path: Path) -> None:
+    read_in = read(
+        tmp_path,
+        PEOPLE,
+        "{file: visits.csv, patient: id, time: day, blanks: [none], rows: [{kind: event, code_column: diagnosis}]}",
+        people="id,age\n1,50\n",
+        visits="id,day,diagnosis\n1,1,M10.9\n1,2,\n1,3,none\n",
+    )
+    assert read_in.rows["day"].tolist() == [1]
+    assert read_in.concepts["code"].tolist() == ["M10.9"]
+
+
 def test_columns_of_another_table(tmp_path: Path) -> None:
     tables = (
         PEOPLE,
