@@ -24,13 +24,17 @@ JUDGED: Mapping[str, str] = {
     "unknown_patients": "an id that no person has",
     "rows_without_day": "an event or lab without a day",
     "before_birth": "a day before the patient was born",
+    "after_last_day": "a day after `last_day`, which is the day of reading where the mapping does not say it",
     "out_of_range": "a value outside `low` ... `high` of its lab",
     "labs_without_unit": "a lab without a unit, where its rule has no `unit_if_missing`",
     "labs_without_value": "a lab without a value",
     "persons_twice": "a patient who stands twice among the persons, in one file or in two",
     "persons_without_sex": "a patient without a sex",
     "persons_without_birth": "a patient without a day of birth or age",
-    "impossible_persons": "a patient who enters, ends or dies before birth, or enters older than 120 years",
+    "impossible_persons": (
+        "a patient who enters, ends or dies before birth, is born or dies after `last_day`, or enters older than "
+        "120 years"
+    ),
 }
 """What a mapping judges: an error unless its `cleaning` says ``drop``, which leaves it out and counts it."""
 
@@ -159,6 +163,7 @@ class SourceMapping:
         drop: Codes that are left out on purpose.
         actions: For every name of `JUDGED`, what is done.
         max_years: Longest time under observation that is kept.
+        last_day: Last day on which anything in the source can have happened, since 1970-01-01; None: that of reading.
     """
 
     name: str
@@ -175,6 +180,13 @@ class SourceMapping:
     drop: tuple[DropRule, ...] = ()
     actions: Mapping[str, Action] = field(default_factory=dict)
     max_years: float = 20.0
+    last_day: int | None = None
+
+    @property
+    def code_sets(self) -> tuple[CodeSet, ...]:
+        """Everything that it names: codes of events, labs and `drop` rules."""
+        rules = (*self.events, *self.labs, *self.drop, *(() if self.bmi is None else (self.bmi,)))
+        return tuple(rule.codes for rule in rules)
 
     @property
     def vocabulary(self) -> Vocabulary:

@@ -1,5 +1,6 @@
 """Reads a mapping: every unknown key and every other fault at once, by file and path."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +30,10 @@ from trajsim.learn.ingest.table_rules import numbers, read_tables
 MAPPINGS = Path(__file__).with_name("mappings")
 """Folder of the mappings that have a name."""
 
+CODES = MAPPINGS / "codes"
+"""Folder of the files of events and labs that have a name."""
+
+_EPOCH = dt.date(1970, 1, 1)
 _YEARS = 120.0
 _RATE = 10_000.0
 
@@ -77,12 +82,9 @@ def read_mapping(name: str, *, events: Path | None = None) -> SourceMapping:
     path = find_mapping(name)
     faults = Faults(path.name)
     root = Fields(read_document(path), "$", faults)
-    shared = root.text("vocabulary") if "vocabulary" in root else None
-    root.take("vocabulary")
-    if shared is not None and ("events" in root or "labs" in root or "death" in root):
-        root.fault("vocabulary", "stands in place of `events`, `labs` and `death`; expected one or the other")
-    if shared is not None and events is None:
-        events = path.parent / shared
+    shared = _vocabulary(root, path.parent)
+    if events is None:
+        events = shared
     mapping = _mapping(root, path.stem)
     if events is not None:
         own = Faults(events.name)
@@ -95,6 +97,29 @@ def read_mapping(name: str, *, events: Path | None = None) -> SourceMapping:
             faults.add("$", error.message)
     faults.require_none("the mapping" if events is None else "the mapping and its events")
     return mapping
+
+
+def _vocabulary(root: Fields, folder: Path) -> Path | None:
+    """The file with events and labs that a mapping names: beside it, or one that comes with trajsim."""
+    if "vocabulary" not in root:
+        root.take("vocabulary")
+        return None
+    if "events" in root or "labs" in root or "death" in root:
+        root.fault("vocabulary", "stands in place of `events`, `labs` and `death`; expected one or the other")
+    name = root.text("vocabulary")
+    if not name:
+        return None
+    if (folder / name).is_file():
+        return folder / name
+    # A copy of a mapping that came with trajsim may name the file as it stands beside that mapping.
+    known = {stem: path for path in sorted(CODES.glob("*.yaml")) for stem in (path.stem, f"{CODES.name}/{path.name}")}
+    if name not in known:
+        names = ", ".join(path.stem for path in sorted(CODES.glob("*.yaml")))
+        root.fault(
+            "vocabulary",
+            f"expected a file beside the mapping or a name that comes with trajsim ({names}), got {name!r}",
+        )
+    return known.get(name)
 
 
 def _mapping(root: Fields, stem: str) -> SourceMapping:
@@ -112,10 +137,13 @@ def _mapping(root: Fields, stem: str) -> SourceMapping:
         drop=tuple(_drop(fields) for fields in root.each("drop")),
         actions=_actions(root.inner("cleaning")),
         max_years=root.number("max_years", 20.0, low=0.1, high=_YEARS),
+        last_day=_day(root, "last_day"),
     )
     mapping = _with_events(mapping, root)
     if (source_format == "csv") != bool(mapping.tables):
         root.fault("tables", "are needed for the format csv, and only there")
+    if clock == "entry" and "last_day" in root:
+        root.fault("last_day", "is a date, and days are counted from entry")
     if clock == "entry" and mapping.entry.rule != "column":
         root.fault("entry.rule", f"must be column where days are counted from entry, got {mapping.entry.rule!r}")
     return mapping
@@ -221,6 +249,11 @@ def _codes(fields: Fields) -> CodeSet:
     if value is not None and not found:
         fields.fault("codes", "expected at least one code")
     return CodeSet(codes=found)
+
+
+def _day(fields: Fields, key: str) -> int | None:
+    found = fields.date(key, None)
+    return None if found is None else (found - _EPOCH).days
 
 
 def _entry(fields: Fields) -> EntryRule:

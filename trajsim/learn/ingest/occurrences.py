@@ -153,6 +153,8 @@ class _Judge:
         self._judge("rows_without_day", it.day == NO_DAY)
         born = np.where(known, birth[it.patient] if len(birth) else NO_DAY, NO_DAY)
         self._judge("before_birth", (born != NO_DAY) & (it.day < born))
+        if self._clinical.last_day is not None:
+            self._judge("after_last_day", it.day > self._clinical.last_day)
         units, answers = self._judge_labs()
         self._judge("duplicate_rows", self._repeats())
         for number, lab in self._labs():

@@ -78,6 +78,8 @@ def periods_of(clinical: ClinicalRows, mapping: SourceMapping, faults: SourceFau
     impossible = has_entry & (birth != NO_DAY) & ((age < 0) | (age > _OLDEST_YEARS * DAYS_PER_YEAR))
     for day in (death, end):
         impossible |= (day != NO_DAY) & (birth != NO_DAY) & (day < birth)
+    if clinical.last_day is not None:
+        impossible |= (birth > clinical.last_day) | (death > clinical.last_day)
     with np.errstate(invalid="ignore"):
         impossible |= (bmi < _BMI_BOUNDS[0]) | (bmi > _BMI_BOUNDS[1])
     years = age / DAYS_PER_YEAR
@@ -109,10 +111,12 @@ def _days(clinical: ClinicalRows, name: str) -> NDArray[np.int64]:
 def _row_span(
     clinical: ClinicalRows, birth: NDArray[np.int64], youngest_years: float
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First day with a row that a person may enter on, and last day with a row; days before birth do not count."""
+    """First day with a row that a person may enter on, and last day with a row; impossible days do not count."""
     patient = clinical.rows["patient"].to_numpy(np.int64)
     day = clinical.rows["day"].to_numpy(np.int64)
     is_day = (patient >= 0) & (day != NO_DAY)
+    if clinical.last_day is not None:
+        is_day &= day <= clinical.last_day
     patient, day = patient[is_day], day[is_day]
     alive = day >= birth[patient] if len(patient) else np.zeros(0, np.bool_)
     none = np.iinfo(np.int64).max

@@ -40,6 +40,13 @@ LEFT_OUT_PATIENTS: Mapping[str, str] = {
 """Why a patient is left out."""
 
 
+_CURES: Mapping[str, str] = {
+    "labs_without_unit": "where the source has one unit for all rows, say it: `unit_if_missing` of the lab",
+    "after_last_day": "where dates are shifted, say `last_day`",
+}
+_GUIDE = "docs/guides/ingesting.md (a copy of a mapping)"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Unmapped:
     """Something that the mapping does not name, and how many rows hold it.
@@ -158,8 +165,14 @@ class SourceFaults:
             return
         count = len(self._lines)
         msg = "\n".join([f"{self._source}: {count} fault{'s' if count != 1 else ''} in the source", *self._lines])
-        hint = None
-        if self._names:
-            ways = ", ".join(f"{name}: drop" for name in self._names)
-            hint = f"mend the source, or leave such rows out and count them: `cleaning: {{{ways}}}` in the mapping"
-        raise DataFileError(msg, hint=hint)
+        raise DataFileError(msg, hint=self._hint() if self._names else None)
+
+    def _hint(self) -> str:
+        """The cures that a mapping has."""
+        ways = ", ".join(f"{name}: drop" for name in dict.fromkeys(self._names))
+        cures = [
+            f"mend the source, or leave such rows out and count them: `cleaning: {{{ways}}}` in the mapping",
+            *(_CURES[name] for name in _CURES if name in self._names),
+            f"a mapping that comes with trajsim is copied and changed as {_GUIDE} says",
+        ]
+        return "; ".join(cures)

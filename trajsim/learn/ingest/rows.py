@@ -5,7 +5,7 @@ impossible, repeated or without a day is judged by `trajsim.learn.ingest.apply`,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -82,6 +82,7 @@ class ClinicalRows:
         faults: What is wrong with the source, one sentence each, with file and row: a missing column, text where a
             number should be. They are raised together with what the mapping finds, before anything is written.
         counts: Rules by which the reader itself left something out, with how much.
+        last_day: Last day on which anything can have happened: later ones are mistakes. None: any day can be.
     """
 
     clock: Clock = "calendar"
@@ -90,6 +91,7 @@ class ClinicalRows:
     rows: pd.DataFrame
     faults: tuple[str, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
+    last_day: int | None = None
 
     def __post_init__(self) -> None:
         """Checks the form; what is not as it should be is a bug of the reader."""
@@ -103,6 +105,23 @@ class ClinicalRows:
     def n_patients(self) -> int:
         """Number of persons."""
         return len(self.persons)
+
+
+def observed_until(last_day: int | None, clinical: ClinicalRows) -> ClinicalRows:
+    """Says when a source ends: nobody is observed longer, and how many would be is counted.
+
+    Args:
+        last_day: Last day on which anything can have happened; None: any day can be.
+        clinical: What a reader found.
+    """
+    if last_day is None:
+        return clinical
+    end, death = clinical.persons["end"].to_numpy(), clinical.persons["death"].to_numpy()
+    is_longer = end > last_day
+    persons = clinical.persons.assign(end=np.where(is_longer, np.int32(last_day), end))
+    n_cut = int((is_longer & (death == NO_DAY)).sum())
+    counts = {**clinical.counts, **({"observation beyond last_day, cut to it": n_cut} if n_cut else {})}
+    return replace(clinical, persons=persons, counts=counts, last_day=last_day)
 
 
 def persons_table(*, patient_id: object, **columns: object) -> pd.DataFrame:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from trajsim.learn.ingest.mapping import SourceMapping
 from trajsim.learn.ingest.readers.formats import read_source
-from trajsim.learn.ingest.rows import ClinicalRows
+from trajsim.learn.ingest.readers.runs import last_day_of
+from trajsim.learn.ingest.rows import ClinicalRows, observed_until
 from trajsim.learn.ingest.tables import read_own_tables
 
 
@@ -22,5 +23,5 @@ def read_clinical(source: Path, mapping: SourceMapping) -> ClinicalRows:
         DataFileError: The source cannot be read, or files or columns are missing.
     """
     if mapping.format == "csv":
-        return read_own_tables(source, mapping)
-    return read_source(mapping.format, source)
+        return observed_until(last_day_of(source, mapping), read_own_tables(source, mapping))
+    return read_source(mapping.format, source, mapping)

@@ -94,9 +94,10 @@ def test_all_faults_of_a_source_are_heard_of_at_once(source: Source) -> None:
     with pytest.raises(DataFileError) as caught:
         ingest(source(**FAULTY))
     message = str(caught.value)
-    for name, what in JUDGED.items():
+    judged = {name: what for name, what in JUDGED.items() if name != "after_last_day"}  # days since entry are no dates
+    for name, what in judged.items():
         assert f"{name}: {what}: " in message
-    assert f"{len(JUDGED)} faults" in message
+    assert f"{len(judged)} faults" in message
     assert "'ua' = 500 (labs.csv row 1)" in message
     assert "patient '1' (people.csv row 2)" in message
     assert "out_of_range: drop" in message

@@ -87,6 +87,32 @@ def test_events_of_ones_own_take_the_place_of_the_mapping_s(source: Callable[...
         read_mapping(str(tmp_path / "tiny.yaml"), events=own)
 
 
+@pytest.mark.parametrize("vocabulary", ["cardiometabolic", "codes/cardiometabolic.yaml"])
+def test_a_copy_of_a_mapping_may_name_a_vocabulary_that_comes_with_trajsim(tmp_path: Path, vocabulary: str) -> None:
+    copy = tmp_path / "mine.yaml"
+    text = (MAPPINGS / "omop.yaml").read_text().replace("  out_of_range: drop\n", "  before_birth: drop\n")
+    copy.write_text(text.replace("vocabulary: cardiometabolic", f"vocabulary: {vocabulary}"))
+    read = read_mapping(str(copy))
+    assert read.vocabulary == read_mapping("omop").vocabulary
+    assert (read.action("before_birth"), read.action("out_of_range")) == ("drop", "error")
+    # A file of one's own beside the mapping goes before.
+    (tmp_path / vocabulary).parent.mkdir(exist_ok=True)
+    (tmp_path / vocabulary).write_text("events: [{name: falls, codes: [W19]}]\n")
+    assert read_mapping(str(copy)).vocabulary.event_names == ("falls",)
+
+
+def test_a_vocabulary_that_is_nowhere_is_told_with_the_other_faults(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("format: fhir\nvocabulary: cardiometabolik\nodd: 1\nlast_day: soon\n")
+    with pytest.raises(ConfigError) as caught:
+        read_mapping(str(tmp_path / "mine.yaml"))
+    message = str(caught.value)
+    assert "$.vocabulary: expected a file beside the mapping or a name that comes with trajsim" in message
+    assert "(cardiometabolic), got 'cardiometabolik'" in message
+    assert "$.odd: unknown key" in message
+    assert "$.last_day: expected a day YYYY-MM-DD" in message
+    assert "event" not in message
+
+
 def test_a_shared_vocabulary_beside_events_is_a_fault(source: Callable[..., Path], tmp_path: Path) -> None:
     source(mapping="vocabulary: own.yaml\n")
     (tmp_path / "own.yaml").write_text("events: [{name: falls, codes: [W19]}]\n")

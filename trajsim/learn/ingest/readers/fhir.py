@@ -14,9 +14,9 @@ import numpy as np
 import zstandard
 
 from trajsim.errors import DataFileError
+from trajsim.learn.ingest.mapping import CodeSet, SourceMapping
 from trajsim.learn.ingest.readers.collected import Collected, Faults, system_name
 from trajsim.learn.ingest.readers.fhir_forms import (
-    Coding,
     Concept,
     Condition,
     Encounter,
@@ -31,9 +31,10 @@ from trajsim.learn.ingest.readers.fhir_forms import (
     Value,
     answer_of,
     day_of,
+    is_year_or_month,
 )
 from trajsim.learn.ingest.readers.finished import finished
-from trajsim.learn.ingest.readers.records import manifest_of_run
+from trajsim.learn.ingest.readers.runs import end_of_run
 from trajsim.learn.ingest.rows import NO_DAY, ClinicalRows
 
 _SUFFIXES = (".ndjson", ".jsonl", ".json", ".ndjson.gz", ".jsonl.gz", ".json.gz", ".ndjson.zst", ".json.zst")
@@ -51,17 +52,19 @@ def is_fhir(folder: Path) -> bool:
     return any(True for _ in _files(folder))
 
 
-def read_fhir(source: Path) -> ClinicalRows:
+def read_fhir(source: Path, *, mapping: SourceMapping | None = None, last_day: int | None = None) -> ClinicalRows:
     """Reads a file or folder of FHIR R4 resources.
 
     Args:
         source: NDJSON files (any number of types a file), bundles, or a folder of both, also below it; compressed with
             gzip or Zstandard or not. Patients, encounters, conditions, observations with their components, procedures,
             immunizations and prescriptions are read, all else is passed over.
+        mapping: Of several codings of an entry one that it names is taken; None: it names none.
+        last_day: Last day on which anything can have happened; later ones do not lengthen observation. None: all do.
 
     Returns:
         The rows. A patient is observed to the day on which our own run ended, or else to the last day of any encounter
-        or other entry; a death ends it.
+        or other entry; a death ends it. The dead without a day of death are observed to their own last row.
 
     Raises:
         DataFileError: There is no such file, or none of the files can be opened.
@@ -70,21 +73,14 @@ def read_fhir(source: Path) -> ClinicalRows:
     if not files:
         msg = f"{source}: no FHIR here, expected NDJSON files or bundles"
         raise DataFileError(msg, hint=f"names end in {', '.join(_SUFFIXES)}")
-    reader = _Reader(Faults(str(source)))
+    reader = _Reader(
+        Faults(str(source)), code_sets=() if mapping is None else mapping.code_sets, last_possible_day=last_day
+    )
     for path in files:
         name = path.name if path == source else str(path.relative_to(source))
         for row, resource in _resources(path, name, reader.faults):
             reader.take(name, row, resource)
-    return reader.rows(_end_of_run(source))
-
-
-def _end_of_run(source: Path) -> int | None:
-    for folder in (source, source.parent):
-        options = manifest_of_run(folder).get("options")
-        end = options.get("--end") if isinstance(options, dict) else None
-        if isinstance(end, str):
-            return day_of(end)
-    return None
+    return reader.rows(end_of_run(source))
 
 
 def _files(source: Path) -> Iterator[Path]:
@@ -177,8 +173,11 @@ class _Reader:
     """Takes resources one after the other."""
 
     faults: Faults
+    code_sets: tuple[CodeSet, ...] = ()
+    last_possible_day: int | None = None
     collected: Collected = field(default_factory=Collected)
-    places: dict[str, str] = field(default_factory=dict)
+    ranks: dict[tuple[str, str], int] = field(default_factory=dict)
+    dead_without_day: set[str] = field(default_factory=set)
     ids: dict[str, str] = field(default_factory=dict)
     medications: dict[str, Concept] = field(default_factory=dict)
     prescriptions: list[tuple[str, int, str, int | None, str]] = field(default_factory=list)
@@ -208,24 +207,23 @@ class _Reader:
         for file, row, who, day, medication in self.prescriptions:
             concept = self.medications.get(medication)
             if concept is None:
-                self.faults.add(file, row, f"MedicationRequest: no Medication {medication!r} in these files")
+                self._count("MedicationRequest whose Medication is not here")
             else:
                 self._code(file, row, who, day, concept)
         # Resources of a patient may come before the patient, and bundles name them by other ids than the patient has.
-        made = finished(self.collected, self.faults, self.counts, aliases=self.ids)
-        end = end_of_run if end_of_run is not None else self.last_day
+        made = finished(self.collected, self.faults, self.counts, aliases=self.ids, last_day=self.last_possible_day)
+        persons, end = made.persons, end_of_run if end_of_run is not None else self.last_day
+        is_undated = persons["patient_id"].isin(self.dead_without_day)
+        # Whoever has no row at all is observed on no day, not to the end of the source.
+        persons["end"] = persons["end"].mask(is_undated & (persons["end"] == NO_DAY), persons["birth"])
         if end is not None:
-            is_dead = made.persons["death"] != NO_DAY
-            made.persons["end"] = made.persons["end"].where(is_dead, np.int32(end)).astype(np.int32)
+            is_dead = persons["death"] != NO_DAY
+            persons["end"] = persons["end"].where(is_dead | is_undated, np.int32(end)).astype(np.int32)
         return made
 
     def _patient(self, file: str, row: int, patient: Patient, url: str | None) -> None:
         if not patient.id:
             self.faults.add(file, row, "Patient without id")
-            return
-        before = self.places.setdefault(patient.id, f"{file}, row {row}")
-        if before != f"{file}, row {row}":
-            self.faults.add(file, row, f"Patient {patient.id} stands at {before} too: a patient is never split")
             return
         if url and _bare(url) != patient.id:
             self.ids[_bare(url)] = patient.id
@@ -234,10 +232,12 @@ class _Reader:
         if birth and birth_day is None:
             self.faults.add(file, row, f"Patient {patient.id}: birth date {birth!r} is not a date")
         death = day_of(patient.deceasedDateTime)
-        if patient.deceasedDateTime and death is None:
-            self.faults.add(file, row, f"Patient {patient.id}: death {patient.deceasedDateTime!r} is not a date")
-        if patient.deceasedBoolean:
-            self._count("deaths without a day")
+        if patient.is_dead() and death is None:
+            if patient.deceasedDateTime and not is_year_or_month(patient.deceasedDateTime):
+                self.faults.add(file, row, f"Patient {patient.id}: death {patient.deceasedDateTime!r} is not a date")
+            if patient.id not in self.dead_without_day:
+                self._count("deaths without a day, observed to the last row")
+            self.dead_without_day.add(patient.id)
         self.collected.add_person(
             patient.id, sex=patient.gender, birth_day=birth_day, death_day=death, source=file, row=row,
         )  # fmt: skip
@@ -256,7 +256,10 @@ class _Reader:
             return
         self._observe(day)
         if isinstance(read, Encounter):
-            self._observe(day_of(read.period.end) if read.period else None)
+            end = day_of(read.period.end) if read.period else None
+            self._observe(end)
+            if self._is_too_late(day) or self._is_too_late(end):
+                self._count("Encounter after last_day")
         elif isinstance(read, Observation):
             self._observation(file, row, who, day, read)
         elif isinstance(read, Request):
@@ -281,27 +284,54 @@ class _Reader:
     def _request(self, file: str, row: int, who: str, day: int | None, read: Request) -> None:
         if read.medicationCodeableConcept is not None and read.medicationCodeableConcept.coding:
             self._code(file, row, who, day, read.medicationCodeableConcept)
-        elif read.medicationReference is not None and read.medicationReference.reference:
+        elif read.medicationReference is None or not read.medicationReference.reference:
+            self._count("MedicationRequest without a code")
+        elif not read.medicationReference.reference.startswith("#"):
             self.prescriptions.append((file, row, who, day, _bare(read.medicationReference.reference)))
         else:
-            self._count("MedicationRequest without a code")
+            self._contained(file, row, who, day, read)
+
+    def _contained(self, file: str, row: int, who: str, day: int | None, read: Request) -> None:
+        """A prescription with its medication inside."""
+        try:
+            concept = read.contained_medication()
+        except msgspec.MsgspecError as error:
+            self.faults.add(file, row, f"MedicationRequest: contained: {error}")
+            return
+        if concept is None:
+            self._count("MedicationRequest whose Medication is not here")
+        else:
+            self._code(file, row, who, day, concept)
 
     def _code(
         self, file: str, row: int, who: str, day: int | None, concept: Concept, *, value: float | None = None,
         text: str | None = None, unit: str | None = None, is_lab: bool = False,
     ) -> None:  # fmt: skip
-        """One row: of several codings the one in the system that mappings know best."""
-        coding = min(concept.coding, key=_rank)
-        if not coding.code:
+        """One row: of several codings one that the mapping names, or else in the system that mappings know best."""
+        found = [(system_name(coding.system), coding.code) for coding in concept.coding if coding.code]
+        if not found:
             self._count("coding without a code")
             return
-        if not coding.system:
-            self.faults.add(file, row, f"code {coding.code!r} without a system")
+        system, code = min(found, key=self._rank)
+        if not system:
+            self.faults.add(file, row, f"code {code!r} without a system")
             return
         self.collected.add(
-            who, day, is_lab=is_lab, system=system_name(coding.system), code=coding.code, source=file, row=row,
-            value=value, text=text, unit=unit,
-        )  # fmt: skip
+            who, day, is_lab=is_lab, system=system, code=code, source=file, row=row, value=value, text=text, unit=unit
+        )
+
+    def _rank(self, coding: tuple[str, str]) -> int:
+        """The lower the better; one without a system comes last."""
+        known = self.ranks.get(coding)
+        if known is None:
+            system, code = coding
+            known = _CODE_OF_INTEREST.index(system) if system in _CODE_OF_INTEREST else len(_CODE_OF_INTEREST)
+            if not any(codes.holds(system, code) for codes in self.code_sets):
+                known += len(_CODE_OF_INTEREST) + 1
+            if not system:
+                known += 2 * (len(_CODE_OF_INTEREST) + 1)
+            self.ranks[coding] = known
+        return known
 
     def _subject(self, file: str, row: int, kind: str, reference: Reference | None) -> str | None:
         text = reference.reference if reference is not None else None
@@ -314,16 +344,14 @@ class _Reader:
         return _bare(text)
 
     def _observe(self, day: int | None) -> None:
-        if day is not None and (self.last_day is None or day > self.last_day):
+        if day is not None and not self._is_too_late(day) and (self.last_day is None or day > self.last_day):
             self.last_day = day
+
+    def _is_too_late(self, day: int | None) -> bool:
+        return day is not None and self.last_possible_day is not None and day > self.last_possible_day
 
     def _count(self, rule: str) -> None:
         self.counts[rule] = self.counts.get(rule, 0) + 1
-
-
-def _rank(coding: Coding) -> int:
-    system = system_name(coding.system)
-    return _CODE_OF_INTEREST.index(system) if system in _CODE_OF_INTEREST else len(_CODE_OF_INTEREST)
 
 
 def _bare(reference: str) -> str:

@@ -5,11 +5,13 @@ Fields have FHIR's own names.
 
 # ruff: noqa: N815 - FHIR's names
 
+import re
 from datetime import UTC, date, datetime
 
 import msgspec
 
 _YEAR, _MONTH, _DATE = 4, 7, 10
+_NO_DAY = re.compile(r"[0-9]{4}(-(0[1-9]|1[0-2]))?")
 _EPOCH = date(1970, 1, 1).toordinal()
 _BIRTH_TIME = "http://hl7.org/fhir/StructureDefinition/patient-birthTime"
 
@@ -22,11 +24,16 @@ def day_of(text: str | None) -> int | None:
         if len(text) == _DATE:
             return date.fromisoformat(text).toordinal() - _EPOCH
         instant = datetime.fromisoformat(text)
-    except ValueError:
+        if instant.tzinfo is not None:
+            instant = instant.astimezone(UTC)
+    except (ValueError, OverflowError):  # 0001-01-01 and 9999-12-31 have no other zone
         return None
-    if instant.tzinfo is not None:
-        instant = instant.astimezone(UTC)
     return instant.toordinal() - _EPOCH
+
+
+def is_year_or_month(text: str) -> bool:
+    """Whether a text is a date that FHIR allows, but no day."""
+    return _NO_DAY.fullmatch(text) is not None
 
 
 class Kind(msgspec.Struct):
@@ -125,6 +132,10 @@ class Patient(msgspec.Struct, kw_only=True, rename={"birth_element": "_birthDate
     deceasedDateTime: str | None = None
     deceasedBoolean: bool = False
 
+    def is_dead(self) -> bool:
+        """Whether the source says so, on a day or without one."""
+        return self.deceasedBoolean or bool(self.deceasedDateTime)
+
     def birth_text(self) -> str | None:
         """The instant of birth where it is known, the date of birth otherwise; the middle of a bare year or month."""
         times = [] if self.birth_element is None else self.birth_element.extension
@@ -149,7 +160,7 @@ class _Dated(msgspec.Struct, kw_only=True):
 
 def _to_the_day(*texts: str | None) -> str | None:
     found = [text for text in texts if text]
-    precise = [text for text in found if len(text) not in {_YEAR, _MONTH}]
+    precise = [text for text in found if not is_year_or_month(text)]
     return precise[0] if precise else None
 
 
@@ -239,13 +250,31 @@ class Medication(msgspec.Struct, kw_only=True):
     code: Concept | None = None
 
 
+class _Contained(Kind, kw_only=True):
+    id: str | None = None
+
+
 class Request(_Dated, kw_only=True):
     """A prescription."""
 
     medicationCodeableConcept: Concept | None = None
     medicationReference: Reference | None = None
+    contained: list[msgspec.Raw] = []
     authoredOn: str | None = None
 
     def when(self) -> str | None:
         """When it was written."""
         return _to_the_day(self.authoredOn)
+
+    def contained_medication(self) -> Concept | None:
+        """What the medication inside of it is, where it refers to one (``#1``) and that one is there and has a code.
+
+        Raises:
+            msgspec.MsgspecError: It is no Medication.
+        """
+        name = (self.medicationReference and self.medicationReference.reference) or ""
+        for raw in self.contained:
+            inner = msgspec.json.decode(raw, type=_Contained)
+            if inner.resourceType == "Medication" and (inner.id or "").removeprefix("#") == name.removeprefix("#"):
+                return msgspec.json.decode(raw, type=Medication).code
+        return None

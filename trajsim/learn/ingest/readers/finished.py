@@ -17,6 +17,7 @@ def finished(
     counts: Mapping[str, int] | None = None,
     *,
     aliases: Mapping[str, str] | None = None,
+    last_day: int | None = None,
 ) -> ClinicalRows:
     """The rows, with everything that is wrong with the source.
 
@@ -25,6 +26,7 @@ def finished(
         faults: What is wrong.
         counts: Rules by which the reader left something out.
         aliases: Other ids by which rows name patients, with the patient's own id.
+        last_day: Last day on which anything can have happened; rows after it are no sign of observation.
 
     Returns:
         Rows on the calendar's clock. Where no observation period is given, a patient is observed from the first to the
@@ -44,7 +46,7 @@ def finished(
         file=_categorical(people["source"].combine_chunks().dictionary_encode()),
         row=people["row"].to_numpy(),
     )
-    _fill_periods(persons, patient, day)
+    _fill_periods(persons, patient, day, last_day)
     concept, concepts = _concepts(rows["system"], rows["code"])
     made = rows_table(
         patient=patient,
@@ -58,7 +60,12 @@ def finished(
         row=rows["row"].to_numpy(),
     )
     return ClinicalRows(
-        persons=persons, concepts=concepts, rows=made, faults=tuple(faults.sentences()), counts=dict(counts or {})
+        persons=persons,
+        concepts=concepts,
+        rows=made,
+        faults=tuple(faults.sentences()),
+        counts=dict(counts or {}),
+        last_day=last_day,
     )
 
 
@@ -129,9 +136,13 @@ def _concepts(systems: pa.ChunkedArray, codes: pa.ChunkedArray) -> tuple[NDArray
     return (place[position] if len(place) else np.zeros(0, np.int32)), table
 
 
-def _fill_periods(persons: pd.DataFrame, patient: NDArray[np.int32], day: NDArray[np.int32]) -> None:
+def _fill_periods(
+    persons: pd.DataFrame, patient: NDArray[np.int32], day: NDArray[np.int32], last_day: int | None
+) -> None:
     """Observation from the first to the last day of a patient where the source does not say more."""
     is_known = (patient >= 0) & (day != NO_DAY)
+    if last_day is not None:
+        is_known &= day <= last_day
     first = np.full(len(persons), np.iinfo(np.int32).max, np.int32)
     last = np.full(len(persons), NO_DAY, np.int32)
     np.minimum.at(first, patient[is_known], day[is_known])

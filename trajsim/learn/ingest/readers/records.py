@@ -1,7 +1,5 @@
 """Our own Records: lives that were simulated, or data that were read into the same tables."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from trajsim.learn.ingest.mapping import CodeSet, SourceMapping
 from trajsim.learn.ingest.readers.collected import Collected, Faults, days_of, named_systems, system_name
 from trajsim.learn.ingest.readers.finished import finished
+from trajsim.learn.ingest.readers.runs import seed_of_run
 from trajsim.learn.ingest.rows import ClinicalRows
 from trajsim.records.ids import PATIENT_ROW_KEY, uuid_bytes, uuid_text
 from trajsim.records.parquet import read_parquet_shards
@@ -35,18 +34,11 @@ def read_records(folder: Path) -> ClinicalRows:
         DataFileError: The folder is not there, or a file cannot be read.
     """
     tables = folder if (folder / "patients").is_dir() else folder / "parquet"
-    faults = Faults(str(folder))
     collected = Collected()
     seed = seed_of_run(tables.parent)
-    seen: dict[str, int] = {}
     for number, records in enumerate(read_parquet_shards(tables)):
-        ids = _public_ids(records, seed)
-        for row, name in enumerate(ids.to_pylist()):
-            if seen.setdefault(name, number) != number:
-                place = f"patients/part-{number:08d}.parquet"
-                faults.add(place, row + 1, f"patient {name} stands in shard {seen[name]} too: a patient is never split")
-        _gather(collected, records, ids)
-    return finished(collected, faults)
+        _gather(collected, records, _public_ids(records, seed), place=f"patients/part-{number:08d}.parquet")
+    return finished(collected, Faults(str(folder)))
 
 
 def rows_of_records(records: Records, *, seed: int | None = None, only: SourceMapping | None = None) -> ClinicalRows:
@@ -64,27 +56,9 @@ def rows_of_records(records: Records, *, seed: int | None = None, only: SourceMa
         `last_time`.
     """
     collected = Collected()
-    named = None if only is None else _named_codes(only)
-    n_others = _gather(collected, records, _public_ids(records, seed), named)
+    named = None if only is None else only.code_sets
+    n_others = _gather(collected, records, _public_ids(records, seed), named=named)
     return finished(collected, Faults("records"), {"codes that the mapping does not name": n_others} if only else None)
-
-
-def seed_of_run(run: Path) -> int | None:
-    """The seed in the manifest of a run of ours; none where there is no manifest."""
-    manifest = manifest_of_run(run)
-    seed = manifest.get("seed")
-    return seed if isinstance(seed, int) else None
-
-
-def manifest_of_run(run: Path) -> Mapping[str, object]:
-    """The part ``run`` of the manifest of a run of ours; empty where it is none."""
-    path = run / "manifest.json"
-    try:
-        manifest = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    found = manifest.get("run") if isinstance(manifest, dict) else None
-    return found if isinstance(found, dict) else {}
 
 
 def _public_ids(records: Records, seed: int | None) -> pa.Array:
@@ -96,12 +70,14 @@ def _public_ids(records: Records, seed: int | None) -> pa.Array:
     return pc.coalesce(records["patients"]["source_id"].combine_chunks(), made.cast(pa.string()))
 
 
-def _named_codes(mapping: SourceMapping) -> tuple[CodeSet, ...]:
-    rules = (*mapping.events, *mapping.labs, *mapping.drop, *(() if mapping.bmi is None else (mapping.bmi,)))
-    return tuple(rule.codes for rule in rules)
-
-
-def _gather(collected: Collected, records: Records, ids: pa.Array, named: tuple[CodeSet, ...] | None = None) -> int:
+def _gather(
+    collected: Collected,
+    records: Records,
+    ids: pa.Array,
+    *,
+    named: tuple[CodeSet, ...] | None = None,
+    place: str = "patients",
+) -> int:
     """Collects patients and rows; says how many rows were left out because no code set names them."""
     n = records.n_patients
     patients = records["patients"]
@@ -114,7 +90,7 @@ def _gather(collected: Collected, records: Records, ids: pa.Array, named: tuple[
             "first_day": days_of(patients["birth_time"]),
             "last_day": days_of(patients["last_time"]),
             "death_day": days_of(patients["death_time"]),
-            "source": "patients",
+            "source": place,
             "row": pa.array(np.arange(1, n + 1)),
         },
     )

@@ -149,10 +149,10 @@ def test_faults_stand_with_file_and_line_all_at_once(tmp_path: Path) -> None:
         {**CONDITION, "onsetDateTime": "2000-02-31"},
         {**PRESSURE, "component": "none"},
         {key: value for key, value in CONDITION.items() if key != "subject"},
-        {**ORDER, "medicationReference": {"reference": "Medication/lost"}},
         {**CONDITION, "subject": {"reference": "Patient?identifier=7"}},
+        {**PATIENT, "id": "bob", "deceasedDateTime": "2019-13"},
     )
-    _ndjson(tmp_path / "b.ndjson", PATIENT)
+    _ndjson(tmp_path / "b.ndjson", DRUG)
     with (tmp_path / "b.ndjson").open("a", encoding="utf-8") as file:
         file.write("{broken\n")
     faults = "\n".join(read_fhir(tmp_path).faults)
@@ -160,9 +160,8 @@ def test_faults_stand_with_file_and_line_all_at_once(tmp_path: Path) -> None:
     assert "a.ndjson, row 3: Condition: '2000-02-31' is not a date" in faults
     assert "a.ndjson, row 4: Observation: Expected `array`, got `str` - at `$.component`" in faults
     assert "a.ndjson, row 5: Condition without a patient (subject)" in faults
-    assert "a.ndjson, row 6: MedicationRequest: no Medication 'lost' in these files" in faults
-    assert "a.ndjson, row 7: Condition: 'Patient?identifier=7' asks a server for the patient" in faults
-    assert "b.ndjson, row 1: Patient ann stands at a.ndjson, row 1 too" in faults
+    assert "a.ndjson, row 6: Condition: 'Patient?identifier=7' asks a server for the patient" in faults
+    assert "a.ndjson, row 7: Patient bob: death '2019-13' is not a date" in faults
     assert "b.ndjson, row 2: not a FHIR resource" in faults
 
 
@@ -206,7 +205,10 @@ def test_a_birth_date_may_be_a_year_or_an_instant(tmp_path: Path) -> None:
     assert births == [_day("1950-07-01"), _day("1950-03-15"), _day("1950-03-05")]
 
 
-@pytest.mark.parametrize("text", [None, "2000", "2000-05", "2000-13-01", "yesterday at noon", "2000-01-01T25:00:00Z"])
+@pytest.mark.parametrize(
+    "text",
+    [None, "2000", "2000-05", "2000-13-01", "yesterday at noon", "2000-01-01T25:00:00Z", "0001-01-01T00:00:00+14:00"],
+)
 def test_what_is_no_day_is_none(text: str | None) -> None:
     assert day_of(text) is None
 

@@ -1,6 +1,9 @@
 """The same patients in several formats are the same patients."""
 
+import json
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +11,7 @@ import pytest
 
 from tests.unit.learn.ingest.readers.clinical import person, rows_of
 from trajsim.cli.app import main
-from trajsim.errors import ConfigError
+from trajsim.errors import ConfigError, DataFileError
 from trajsim.event_sequences import EventSequences
 from trajsim.learn.ingest.apply import make_sequences
 from trajsim.learn.ingest.mapping_reading import read_mapping
@@ -61,11 +64,13 @@ def test_a_patient_in_two_shards_is_a_fault_with_its_file(run: Path, tmp_path: P
     records = read_parquet(run / "parquet")
     for shard in (0, 1):
         write_parquet(records, tmp_path, shard=shard)
-    faults = read_records(tmp_path).faults
-    assert len(faults) == 5
-    assert (
-        faults[0] == "patients/part-00000001.parquet, row 1: patient 0 stands in shard 0 too: a patient is never split"
-    )
+    clinical, mapping = read_records(tmp_path), read_mapping("records")
+    assert clinical.faults == ()
+    with pytest.raises(DataFileError, match=r"persons_twice: .*: patient '0' \(patients/part-00000001.parquet row 1\)"):
+        make_sequences(clinical, mapping, source="records")
+    dropped = replace(mapping, actions={**mapping.actions, "persons_twice": "drop"})
+    _, report = make_sequences(clinical, dropped, source="records")
+    assert report.patients_left_out["persons_twice"] == 5
 
 
 def test_rows_that_no_rule_names_may_be_left_out_at_once(run: Path) -> None:
@@ -106,6 +111,30 @@ def test_every_mapping_has_the_vocabulary_of_nafld(name: str) -> None:
     mapping = read_mapping(name)
     assert mapping.vocabulary == read_mapping("nafld").vocabulary
     assert mapping.format in READERS
+
+
+def test_a_day_that_cannot_be_lengthens_the_life_of_nobody_in_csv(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run / "csv", tmp_path / "csv")
+    expected = read_source("synthea-csv", tmp_path / "csv").persons["end"]
+    observations = tmp_path / "csv" / "observations.csv"
+    header, first, *others = observations.read_text().splitlines()
+    observations.write_text("\n".join([header, f"2205{first[4:]}", *others]) + "\n")
+    found = read_source("synthea-csv", tmp_path / "csv")
+    assert found.persons["end"].tolist() == expected.tolist()
+    assert found.rows["day"].max() > 85_000
+    assert found.last_day is not None
+    assert found.last_day < 85_000
+
+
+def test_a_run_that_ends_after_today_is_read_to_its_end(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run, tmp_path / "out")
+    manifest = tmp_path / "out" / "manifest.json"
+    written = json.loads(manifest.read_text())
+    written["run"]["options"]["--end"] = "2300-01-01"
+    manifest.write_text(json.dumps(written))
+    for name, folder in (("synthea-csv", "csv"), ("fhir", "fhir-ndjson"), ("records", "parquet")):
+        clinical = read_source(name, tmp_path / "out" / folder)
+        assert clinical.last_day == (None if name == "records" else 120_530)
 
 
 def test_a_format_that_nobody_reads_is_refused(tmp_path: Path) -> None:
