@@ -1,6 +1,6 @@
 """Tables by name in a folder of Parquet or CSV files, or in a DuckDB file, read in batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -79,7 +79,7 @@ def find_tables(source: Path, names: Sequence[str]) -> Mapping[str, TableSource]
         Those that are there.
 
     Raises:
-        DataFileError: The source is not there, or is no DuckDB file.
+        DataFileError: The source is not there, or is no DuckDB file, or a table stands in it twice.
         ConfigError: DuckDB is not installed.
     """
     if source.is_file():
@@ -87,16 +87,30 @@ def find_tables(source: Path, names: Sequence[str]) -> Mapping[str, TableSource]
     if not source.is_dir():
         msg = f"{source}: no such folder or file"
         raise DataFileError(msg)
-    found: dict[str, tuple[Path, ...]] = {}
+    found: dict[str, dict[str, tuple[Path, ...]]] = {}
     for path in sorted(source.iterdir()):
-        stem = path.name.lower()
-        if path.is_dir() and stem in names:
-            parts = sorted(part for part in path.rglob("*") if _is_table(part.name.lower()))
-            if parts:
-                found.setdefault(stem, tuple(parts))
-        elif _is_table(stem) and (name := stem.split(".", maxsplit=1)[0]) in names:
-            found.setdefault(name, (path,))
-    return {name: _Files(source, paths) for name, paths in found.items()}
+        name = path.name.lower() if path.is_dir() else path.name.lower().split(".", maxsplit=1)[0]
+        if name not in names:
+            continue
+        places = found.setdefault(name, {})
+        if path.is_dir():
+            for part in sorted(part for part in path.rglob("*") if _is_table(part.name.lower())):
+                place = f"{path.name}/ ({'Parquet' if part.suffix.lower() == '.parquet' else 'CSV'})"
+                places[place] = (*places.get(place, ()), part)
+        elif _is_table(path.name.lower()):
+            places[path.name] = (path,)
+    hint = "leave one of them in the folder; parts of one table go into a folder of its name, such as person/"
+    _require_one_place(source, found, hint)
+    return {name: _Files(source, paths) for name, places in found.items() for paths in places.values()}
+
+
+def _require_one_place(source: Path, found: Mapping[str, Collection[str]], hint: str) -> None:
+    """Refuses a source in which somebody would have to guess which of two tables is meant."""
+    twice = {name: places for name, places in found.items() if len(places) > 1}
+    if twice:
+        lines = [f"table {name!r} stands in {' and in '.join(places)}" for name, places in twice.items()]
+        msg = "\n".join([f"{source}: expected every table in one place, got {len(twice)} in several", *lines])
+        raise DataFileError(msg, hint=hint)
 
 
 def _is_table(name: str) -> bool:
@@ -152,7 +166,13 @@ def _duck_tables(source: Path, names: Sequence[str]) -> Mapping[str, TableSource
     except duckdb.Error as error:
         msg = f"{source}: not a DuckDB file ({str(error).splitlines()[0]})"
         raise DataFileError(msg, hint=f"a source is a folder or a DuckDB file ({', '.join(_DUCKDB)})") from error
-    return {place[-1].lower(): _DuckTable(source, place) for place in sorted(listed) if place[-1].lower() in names}
+    found: dict[str, dict[str, _DuckTable]] = {}
+    for place in sorted(listed):
+        if place[-1].lower() in names:
+            found.setdefault(place[-1].lower(), {})[f"schema {place[1]}"] = _DuckTable(source, place)
+    hint = "copy the tables of one schema to a folder: `COPY schema.person TO 'folder/person.parquet'` in DuckDB"
+    _require_one_place(source, found, hint)
+    return {name: table for name, places in found.items() for table in places.values()}
 
 
 def _duckdb() -> ModuleType:
