@@ -45,7 +45,7 @@ def ingest(
     Example: trajsim ingest visits/ --mapping mapping.yaml --out sequences/
     """
     from trajsim.cli.ingest_report import show_report
-    from trajsim.learn.ingest.apply import make_sequences
+    from trajsim.learn.ingest.apply import make_sequences, require_patients
     from trajsim.learn.ingest.mapping_reading import read_mapping
     from trajsim.learn.ingest.source import read_clinical
     from trajsim.learn.sequence_files import require_own_folder, write_sequences
@@ -57,6 +57,7 @@ def ingest(
     require_own_folder(out)
     legality = None if modules_dir is None else _legality(modules_dir, read.vocabulary)
     sequences, report = make_sequences(read_clinical(source, read), read, source=source.name, legality=legality)
+    require_patients(report)
     write_sequences(sequences, out, report=report.to_json())
     if not quiet:
         show_report(report)

@@ -85,6 +85,17 @@ def test_a_faulty_source_is_a_finding_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_nobody_left_is_a_finding_and_writes_nothing(
+    source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (source / "people.csv").write_text("id,sex,age,end\n1,m,50,0\n2,f,60,0\n")
+    assert run(source, "--out", str(tmp_path / "out")) == 1
+    said = capsys.readouterr().err
+    for part in ("no patient is left of 2", "2 no_follow_up: less than one day", "Hint: "):
+        assert part in said
+    assert not (tmp_path / "out").exists()
+
+
 def test_usage(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert run(source / "missing", "--out", str(out)) == 2

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from trajsim.errors import DataFileError
 from trajsim.event_sequences import SPLITS, EventSequences, Legality, Vocabulary
-from trajsim.learn.ingest.mapping import LabRule, SourceMapping
+from trajsim.learn.ingest.mapping import JUDGED, LabRule, SourceMapping
 from trajsim.learn.ingest.occurrences import Occurrences, occurrences_of, unmapped_codes
 from trajsim.learn.ingest.persons import DAYS_PER_YEAR, Periods, periods_of
-from trajsim.learn.ingest.report import EventCount, IngestReport, LabCount, SourceFaults
+from trajsim.learn.ingest.report import LEFT_OUT_PATIENTS, EventCount, IngestReport, LabCount, SourceFaults
 from trajsim.learn.ingest.rows import ClinicalRows
 from trajsim.learn.ingest.splits import split_indices
 
@@ -69,6 +70,31 @@ def make_sequences(
         is_checked_against_modules=legality is not None,
     )
     return sequences, report
+
+
+def require_patients(report: IngestReport) -> None:
+    """Refuses sequences of nobody, which no model can learn from.
+
+    Args:
+        report: What was counted.
+
+    Raises:
+        DataFileError: No patient is left; the message says why.
+    """
+    if report.n_patients:
+        return
+    if not report.n_patients_read:
+        msg = f"{report.source}: no patient in the source, expected at least 1"
+        hint = f"see that it holds rows, and that the mapping {report.mapping!r} is one for it"
+        raise DataFileError(msg, hint=hint)
+    reasons = sorted(report.patients_left_out.items(), key=lambda pair: -pair[1])
+    lines = [f"{n:,} {name}: {LEFT_OUT_PATIENTS[name]}" for name, n in reasons]
+    head = f"{report.source}: no patient is left of {report.n_patients_read:,} with {report.n_rows_read:,} rows"
+    dropped = ", ".join(f"{name}: error" for name, _ in reasons if name in JUDGED)
+    cures = [f"`cleaning: {{{dropped}}}` in the mapping names such patients by file and row"] if dropped else []
+    if any(name not in JUDGED for name, _ in reasons):
+        cures.append("`entry` and `follow_up` in the mapping say who enters, and until when")
+    raise DataFileError("\n".join([head, *lines]), hint="; ".join(cures))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

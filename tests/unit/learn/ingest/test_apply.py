@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tests.unit.learn.ingest.conftest import FILES
 from trajsim.errors import DataFileError
 from trajsim.event_sequences import EventKind, EventSequences, LabKind, Legality
-from trajsim.learn.ingest.apply import make_sequences
+from trajsim.learn.ingest.apply import make_sequences, require_patients
 from trajsim.learn.ingest.mapping import (
     JUDGED,
     CodeSet,
@@ -76,6 +77,30 @@ def test_events_that_the_modules_forbid_are_kept_and_marked(source: Source) -> N
     ]  # fmt: skip
     assert [event.n_forbidden for event in report.events] == [1, 1, 0]
     assert report.is_checked_against_modules
+
+
+NOBODY = "cleaning: {persons_without_sex: drop}\nentry: {rule: column, youngest_years: 75}\n"
+
+
+def test_sequences_of_nobody_are_refused_with_the_reasons(source: Source) -> None:
+    _, report = ingest(source(people="id,sex,age,bmi,end,dead\n1,,50,,9,0\n2,f,40,,9,0\n3,,70,,9,0\n", mapping=NOBODY))
+    with pytest.raises(DataFileError) as caught:
+        require_patients(report)
+    assert str(caught.value).splitlines() == [
+        "tiny: no patient is left of 3 with 12 rows",
+        "2 persons_without_sex: a patient without a sex",
+        "1 outside_ages: an age at entry outside `youngest_years` ... `oldest_years`",
+        "",
+        "Hint: `cleaning: {persons_without_sex: error}` in the mapping names such patients by file and row; "
+        "`entry` and `follow_up` in the mapping say who enters, and until when",
+    ]
+
+
+def test_a_source_of_nobody_is_refused(source: Source) -> None:
+    empty = {name.removesuffix(".csv"): text.partition("\n")[0] + "\n" for name, text in FILES.items()}
+    _, report = ingest(source(**empty))
+    with pytest.raises(DataFileError, match="tiny: no patient in the source, expected at least 1"):
+        require_patients(report)
 
 
 FAULTY = {
