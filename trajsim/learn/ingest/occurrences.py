@@ -146,7 +146,10 @@ class _Judge:
         it = self._it
         birth = self._clinical.persons["birth"].to_numpy(np.int64)
         known = it.patient != UNKNOWN_PATIENT
-        self._judge("unknown_patients", ~known)
+        if self._clinical.has_all_persons:
+            self._judge("unknown_patients", ~known)
+        else:
+            it.settle("unknown_patients", ~known)
         for number, rule in enumerate(self._mapping.drop):
             it.settle(f"drop.{rule.name}", it.target == self._n_named + 1 + number)
         it.settle("unmapped_codes", it.target == _UNMAPPED)

@@ -81,6 +81,8 @@ class ClinicalRows:
         rows: Columns of `ROW_COLUMNS`.
         faults: What is wrong with the source, one sentence each, with file and row: a missing column, text where a
             number should be. They are raised together with what the mapping finds, before anything is written.
+        has_all_persons: Whether every person of the source was read. Where faults say that some were not, rows of
+            unknown patients are their consequence, and no fault of their own.
         counts: Rules by which the reader itself left something out, with how much.
         last_day: Last day on which anything can have happened: later ones are mistakes. None: any day can be.
     """
@@ -90,6 +92,7 @@ class ClinicalRows:
     concepts: pd.DataFrame
     rows: pd.DataFrame
     faults: tuple[str, ...] = ()
+    has_all_persons: bool = True
     counts: Mapping[str, int] = field(default_factory=dict)
     last_day: int | None = None
 

@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajsim.codes.systems import SYSTEM_URIS, system_uri
@@ -38,10 +36,13 @@ class Faults:
     count: int = 0
 
     def add(self, file: object, row: int | None, sentence: str) -> None:
-        """Keeps a fault; beyond the first 40 they are only counted."""
+        """Keeps a fault once; beyond the first 40 they are only counted."""
+        told = f"{file}{'' if row is None else f', row {row}'}: {sentence}"
+        if told in self.places:
+            return
         self.count += 1
         if len(self.places) < MOST_FAULTS:
-            self.places.append(f"{file}{'' if row is None else f', row {row}'}: {sentence}")
+            self.places.append(told)
 
     def add_rows(self, file: object, rows: Sequence[int] | NDArray[Any], sentence: str) -> None:
         """Keeps one fault of many rows of a file, the first ones by number."""
@@ -157,38 +158,6 @@ def days_of(times: pa.Array | pa.ChunkedArray) -> pa.Array:
     missing = micros.is_null().to_numpy(zero_copy_only=False)
     days = np.floor_divide(micros.fill_null(0).to_numpy(zero_copy_only=False), DAY_US).astype(np.int32)
     return pa.array(days, pa.int32(), mask=missing)
-
-
-def days_of_text(texts: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.bool_]]:
-    """Days (UTC) of dates and instants that are written as text, and which of them cannot be read.
-
-    A text without a zone is taken as it stands.
-    """
-    if isinstance(texts, pa.ChunkedArray):
-        texts = texts.combine_chunks()
-    encoded = pc.dictionary_encode(texts.cast(pa.string()))
-    known = encoded.dictionary.to_pandas()
-    parsed = pd.to_datetime(known, format="ISO8601", utc=True, errors="coerce").to_numpy("datetime64[us]")
-    days = np.where(np.isnat(parsed), 0, np.floor_divide(parsed.astype(np.int64), DAY_US)).astype(np.int32)
-    table = pa.array(days, pa.int32(), mask=np.isnat(parsed))
-    found = table.take(encoded.indices)
-    unread = pc.and_(found.is_null(), pc.fill_null(pc.not_equal(texts.cast(pa.string()), ""), fill_value=False))
-    return found, unread.to_numpy(zero_copy_only=False)
-
-
-def numbers_of(values: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, NDArray[np.bool_]]:
-    """Numbers, and which of them cannot be read; an empty text is none."""
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        return values.cast(pa.float64(), safe=False), np.zeros(len(values), bool)
-    text = pc.utf8_trim_whitespace(values)
-    text = pc.if_else(pc.equal(text, ""), pa.scalar(None, text.type), text)
-    is_number = pc.match_substring_regex(text, r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?$")
-    is_bad = pc.fill_null(pc.invert(is_number), fill_value=False)
-    return pc.if_else(is_bad, pa.scalar(None, text.type), text).cast(pa.float64()), is_bad.to_numpy(
-        zero_copy_only=False
-    )
 
 
 def system_name(name: str | None) -> str:

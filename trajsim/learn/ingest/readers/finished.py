@@ -18,6 +18,7 @@ def finished(
     *,
     aliases: Mapping[str, str] | None = None,
     last_day: int | None = None,
+    has_all_persons: bool = True,
 ) -> ClinicalRows:
     """The rows, with everything that is wrong with the source.
 
@@ -27,6 +28,7 @@ def finished(
         counts: Rules by which the reader left something out.
         aliases: Other ids by which rows name patients, with the patient's own id.
         last_day: Last day on which anything can have happened; rows after it are no sign of observation.
+        has_all_persons: Whether every person of the source was read.
 
     Returns:
         Rows on the calendar's clock. Where no observation period is given, a patient is observed from the first to the
@@ -66,6 +68,7 @@ def finished(
         faults=tuple(faults.sentences()),
         counts=dict(counts or {}),
         last_day=last_day,
+        has_all_persons=has_all_persons,
     )
 
 

@@ -10,21 +10,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from trajsim.errors import DataFileError
-from trajsim.learn.ingest.readers.collected import (
-    Collected,
-    Faults,
-    days_of,
-    days_of_text,
-    missing_columns,
-    numbers_of,
-    system_name,
-)
+from trajsim.learn.ingest.readers.collected import Collected, Faults
+from trajsim.learn.ingest.readers.columns import Columns, has_columns
 from trajsim.learn.ingest.readers.finished import finished
 from trajsim.learn.ingest.readers.named_tables import TableSource, find_tables
-from trajsim.learn.ingest.rows import ClinicalRows
+from trajsim.learn.ingest.readers.omop_concepts import CONCEPT_COLUMNS, Concepts
+from trajsim.learn.ingest.rows import NO_DAY, ClinicalRows
 
-OMOP_SYSTEM = "OMOP"
-"""System of a concept id, where the source has no table ``concept`` that names its vocabulary and code."""
 SOURCE_SYSTEM = "OMOP-source"
 """System of a source value whose concept is 0: nobody mapped it to a vocabulary."""
 
@@ -61,7 +53,6 @@ _DOMAINS: Mapping[str, _Domain] = {
     ),
 }
 _TABLES = ("person", "observation_period", "visit_occurrence", "death", "concept", *_DOMAINS)
-_CONCEPT_COLUMNS = ("concept_id", "vocabulary_id", "concept_code")
 
 
 def read_omop(source: Path) -> ClinicalRows:
@@ -75,10 +66,11 @@ def read_omop(source: Path) -> ClinicalRows:
 
     Returns:
         The rows. A patient is observed, and enters, from the first to the last day of the observation periods, or else
-        of the visits, or of the patient's own rows.
+        of the visits, or of the patient's own rows. Rows of which a fault is told are left out, so that no rule of a
+        mapping judges them again.
 
     Raises:
-        DataFileError: There is no table ``person``, or a table cannot be read at all.
+        DataFileError: There is no table ``person``, a table stands in two places, or the source cannot be read at all.
     """
     tables = find_tables(source, _TABLES)
     faults = Faults(str(source))
@@ -90,9 +82,17 @@ def read_omop(source: Path) -> ClinicalRows:
     for name, domain in _DOMAINS.items():
         if name in tables:
             reader.domain(name, domain)
-    clinical = finished(reader.collected, faults, reader.counts)
-    clinical.persons["entry"] = clinical.persons["first"]
+    clinical = finished(reader.collected, faults, reader.counts, has_all_persons=reader.has_all_persons)
+    clinical.persons["entry"] = _entries(clinical, reader.collected)
     return clinical
+
+
+def _entries(clinical: ClinicalRows, collected: Collected) -> NDArray[np.int32]:
+    """First day under observation; none for patients of whom there is neither a period nor a row."""
+    rows, first = clinical.rows, clinical.persons["first"].to_numpy()
+    is_seen = np.append(collected.all_people()["first_day"].is_valid().to_numpy(), False)
+    is_seen[rows["patient"].to_numpy()[rows["day"].to_numpy() != NO_DAY]] = True
+    return np.where(is_seen[:-1], first, NO_DAY).astype(np.int32)
 
 
 class _Reader:
@@ -101,113 +101,90 @@ class _Reader:
     def __init__(self, tables: Mapping[str, TableSource], faults: Faults) -> None:
         self._tables = tables
         self._faults = faults
-        self._concepts = _Concepts(self._used_concepts())
+        self._concepts = Concepts(self._batches("concept", CONCEPT_COLUMNS))
         self.collected = Collected()
         self.counts: dict[str, int] = {}
+        self.has_all_persons = True
 
     def people(self) -> None:
         """Persons with their observation periods and deaths."""
         periods = self._extremes("observation_period", "observation_period_start_date", "observation_period_end_date")
         if not periods[0]:
             periods = self._extremes("visit_occurrence", "visit_start_date", "visit_end_date")
-            periods = ({}, {}) if not periods[0] else periods
         deaths = self._extremes("death", "death_date", "death_date")[0]
-        seen: dict[str, str] = {}
-        for file, first, table in self._batches("person", ("person_id", "gender_concept_id", "year_of_birth")):
-            ids = _ids(table["person_id"])
-            for position, name in enumerate(ids.to_pylist()):
-                place = f"{file}, row {first + position}"
-                if seen.setdefault(name, place) != place:
-                    sentence = f"person {name} stands at {seen[name]} too: a patient is never split"
-                    self._faults.add(file, first + position, sentence)
-            birth = self._births(file, first, table)
-            names = ids.to_pylist()
+        n_faults = self._faults.count
+        for columns in self._batches("person", ("person_id", "gender_concept_id", "year_of_birth")):
+            ids, birth = columns.ids("person_id"), _births(columns)
+            sex = pa.array(columns.integers("gender_concept_id")).cast(pa.string())
+            columns.spoil(~columns.is_spoilt & ids.is_null().to_numpy(zero_copy_only=False), "no person_id")
+            keep = pa.array(~columns.is_spoilt)
+            names = ids.filter(keep).to_pylist()
             self.collected.add_people(
-                table.num_rows,
+                len(names),
                 {
-                    "patient_id": ids,
-                    "sex": _ids(table["gender_concept_id"]),
-                    "birth_day": birth,
+                    "patient_id": ids.filter(keep),
+                    "sex": sex.filter(keep),
+                    "birth_day": birth.filter(keep),
                     "first_day": pa.array([periods[0].get(name) for name in names], pa.int32()),
                     "last_day": pa.array([periods[1].get(name) for name in names], pa.int32()),
                     "death_day": pa.array([deaths.get(name) for name in names], pa.int32()),
-                    "source": file,
-                    "row": pa.array(np.arange(first, first + table.num_rows)),
+                    "source": columns.file,
+                    "row": pa.array(columns.rows).filter(keep),
                 },
             )
+        self.has_all_persons = self._faults.count == n_faults
 
     def domain(self, name: str, domain: _Domain) -> None:
         """Rows of one table."""
-        for file, first, table in self._batches(name, domain.needed):
-            n = table.num_rows
-            rows = np.arange(first, first + n)
-            system, code = self._codes(file, first, table, domain)
-            day = self._days(file, rows, table, domain.date)
+        for columns in self._batches(name, domain.needed):
+            system, code = self._codes(columns, domain)
             made: dict[str, object] = {
-                "patient_id": _ids(table["person_id"]), "day": day, "is_lab": domain.is_lab, "system": system,
-                "code": code, "source": file, "row": pa.array(rows),
+                "patient_id": columns.ids("person_id"), "day": columns.days(domain.date), "is_lab": domain.is_lab,
+                "system": system, "code": code, "source": columns.file, "row": pa.array(columns.rows),
             }  # fmt: skip
             if domain.is_lab:
-                made |= self._values(file, first, table)
-            nothing = pc.equal(code, "").to_numpy(zero_copy_only=False)
+                made |= self._values(columns)
+            nothing = pc.equal(code, "").to_numpy(zero_copy_only=False) & ~columns.is_spoilt
             if nothing.any():
                 key = f"{name} without a code"
                 self.counts[key] = self.counts.get(key, 0) + int(nothing.sum())
-                keep = pa.array(~nothing)
-                made = {k: v.filter(keep) if isinstance(v, pa.Array) else v for k, v in made.items()}
-                n = int((~nothing).sum())
-            self.collected.add_table(n, made)
+            keep = ~nothing & ~columns.is_spoilt
+            made = {k: v.filter(pa.array(keep)) if isinstance(v, pa.Array) else v for k, v in made.items()}
+            self.collected.add_table(int(keep.sum()), made)
 
-    def _codes(self, file: str, first: int, table: pa.Table, domain: _Domain) -> tuple[pa.Array, pa.Array]:
+    def _codes(self, columns: Columns, domain: _Domain) -> tuple[pa.Array, pa.Array]:
         """System and code: the standard concept's, else the source concept's, else the source value."""
-        concept = self._integers(file, first, table, domain.concept)
-        source = self._integers(file, first, table, domain.concept.replace("_concept_id", "_source_concept_id"))
+        concept = columns.integers(domain.concept)
+        source = columns.integers(domain.concept.replace("_concept_id", "_source_concept_id"))
         concept = np.where(concept == 0, source, concept)
         system, code = self._concepts.codes(concept)
-        value = _text(table, domain.source_value)
+        value = columns.texts(domain.source_value)
         is_plain = pa.array(concept == 0)
         system = pc.if_else(is_plain, SOURCE_SYSTEM, system)
         return system, pc.if_else(is_plain, pc.fill_null(value, ""), code)
 
-    def _values(self, file: str, first: int, table: pa.Table) -> dict[str, object]:
+    def _values(self, columns: Columns) -> dict[str, object]:
         """Number, answer and unit of every row."""
-        made: dict[str, object] = {}
-        if "value_as_number" in table.column_names:
-            made["value"], unread = numbers_of(table["value_as_number"])
-            self._faults.add_rows(file, np.flatnonzero(unread) + first, "value_as_number is not a number")
-        answer = self._integers(file, first, table, "value_as_concept_id")
-        coded = pc.if_else(pa.array(answer == 0), pa.scalar(None, pa.string()), self._concepts.codes(answer)[1])
-        made["text"] = pc.coalesce(coded, _text(table, "value_as_string"))
-        unit = self._integers(file, first, table, "unit_concept_id")
-        is_known = pa.array((unit != 0) & self._concepts.knows(unit))
-        spelled = pc.if_else(is_known, self._concepts.codes(unit)[1], pa.scalar(None, pa.string()))
-        made["unit"] = pc.coalesce(spelled, _text(table, "unit_source_value"))
-        return made
-
-    def _births(self, file: str, first: int, table: pa.Table) -> pa.Array:
-        names = ("year_of_birth", "month_of_birth", "day_of_birth")
-        year, month, day = (self._integers(file, first, table, name) for name in names)
-        # The middle of a year or month of which no more is known.
-        day = np.where(day > 0, day, np.where(month > 0, 15, 1))
-        month = np.where(month > 0, month, 7)
-        is_real = (year >= 1800) & (year <= 2300) & (month <= 12) & (day <= 31)
-        wrong = np.flatnonzero(~is_real)
-        self._faults.add_rows(file, wrong + first, "year_of_birth, month_of_birth and day_of_birth are no date")
-        months = (np.where(is_real, year, 1970) - 1970) * 12 + np.where(is_real, month, 1) - 1
-        days = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64) + np.where(is_real, day, 1) - 1
-        return pa.array(days.astype(np.int32), pa.int32(), mask=~is_real)
+        none = pa.scalar(None, pa.string())
+        answer, unit = columns.integers("value_as_concept_id"), columns.integers("unit_concept_id")
+        coded = pc.if_else(pa.array(answer == 0), none, self._concepts.codes(answer)[1])
+        # A unit that nobody spells out keeps its id, so that the report lists it.
+        own = pc.if_else(pa.array(unit == 0), none, pa.array(unit).cast(pa.string()))
+        return {
+            "value": columns.numbers("value_as_number"),
+            "text": pc.coalesce(coded, columns.texts("value_as_string")),
+            "unit": pc.coalesce(self._concepts.units(unit), columns.texts("unit_source_value"), own),
+        }
 
     def _extremes(self, name: str, start: str, stop: str) -> tuple[dict[str, int], dict[str, int]]:
         """First and last day of every person in a table of periods."""
         firsts: dict[str, int] = {}
         lasts: dict[str, int] = {}
-        if name not in self._tables:
-            return firsts, lasts
-        for file, first, table in self._batches(name, ("person_id", start, stop)):
-            rows = np.arange(first, first + table.num_rows)
-            begun = self._days(file, rows, table, start)
-            ended = pc.coalesce(self._days(file, rows, table, stop), begun)
-            people = pa.table({"id": _ids(table["person_id"]), "first": begun, "last": ended})
+        for columns in self._batches(name, ("person_id", start, stop)):
+            begun = columns.days(start)
+            ended = pc.coalesce(columns.days(stop), begun)
+            people = pa.table({"id": columns.ids("person_id"), "first": begun, "last": ended})
+            people = people.filter(pa.array(~columns.is_spoilt))
             found = people.group_by("id").aggregate([("first", "min"), ("last", "max")])
             for who, low, high in zip(
                 found["id"].to_pylist(), found["first_min"].to_pylist(), found["last_max"].to_pylist(), strict=True
@@ -218,91 +195,22 @@ class _Reader:
                     lasts[who] = max(high, lasts.get(who, high))
         return firsts, lasts
 
-    def _integers(self, file: str, first: int, table: pa.Table, column: str) -> NDArray[np.int64]:
-        """Whole numbers; 0 for none, and where the column is not there."""
-        if column not in table.column_names:
-            return np.zeros(table.num_rows, np.int64)
-        found, unread = numbers_of(table[column])
-        self._faults.add_rows(file, np.flatnonzero(unread) + first, f"{column} is not a number")
-        return np.asarray(pc.fill_null(found, 0.0).to_numpy(zero_copy_only=False), dtype=np.int64)
-
-    def _days(self, file: str, rows: NDArray[np.int64], table: pa.Table, column: str) -> pa.Array:
-        values = table[column].combine_chunks()
-        if pa.types.is_temporal(values.type):
-            return days_of(values)
-        if pa.types.is_null(values.type):
-            return pa.nulls(len(values), pa.int32())
-        days, unread = days_of_text(values)
-        self._faults.add_rows(file, rows[unread], f"{column} is not a date")
-        return days
-
-    def _batches(self, name: str, needed: tuple[str, ...]) -> Iterator[tuple[str, int, pa.Table]]:
-        """Batches of a table with the file and the row at which they begin; without columns that are missing."""
-        for file, first, table in self._tables[name].batches(self._faults):
-            lacking = missing_columns(table.column_names, needed)
-            if not lacking:
-                yield file, first, table
-            elif first == 1:
-                found = ", ".join(table.column_names)
-                self._faults.add(file, None, f"columns missing: {', '.join(lacking)}; found {found}")
-
-    def _used_concepts(self) -> Iterator[pa.Table]:
-        if "concept" in self._tables:
-            for _, _, table in self._batches("concept", _CONCEPT_COLUMNS):
-                yield table.select(list(_CONCEPT_COLUMNS))
+    def _batches(self, name: str, needed: tuple[str, ...]) -> Iterator[Columns]:
+        """Batches of a table that have the needed columns; none where there is no such table."""
+        if name in self._tables:
+            for file, first, table in self._tables[name].batches(self._faults):
+                if has_columns(file, table, needed, self._faults):
+                    yield Columns(file, first, table, self._faults)
 
 
-class _Concepts:
-    """Vocabulary and code of concept ids."""
-
-    def __init__(self, tables: Iterator[pa.Table]) -> None:
-        parts = list(tables)
-        table = pa.concat_tables(parts, promote_options="permissive").combine_chunks() if parts else None
-        ids = np.zeros(0, np.int64)
-        if table is not None:
-            found, _ = numbers_of(table["concept_id"])
-            ids = np.asarray(pc.fill_null(found, -1.0).to_numpy(zero_copy_only=False), dtype=np.int64)
-        order = np.argsort(ids, kind="stable")
-        self._ids = ids[order]
-        none = pa.array([], pa.string())
-        names = none if table is None else table["vocabulary_id"].combine_chunks().cast(pa.string())
-        encoded = names.dictionary_encode()
-        spelled = pa.array([system_name(_VOCABULARIES.get(name, name)) for name in encoded.dictionary.to_pylist()])
-        self._systems = spelled.cast(pa.string()).take(encoded.indices).take(pa.array(order))
-        codes = none if table is None else table["concept_code"].combine_chunks().cast(pa.string())
-        self._codes = codes.take(pa.array(order))
-
-    def knows(self, ids: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which ids stand in the table of concepts."""
-        if not len(self._ids):
-            return np.zeros(len(ids), bool)
-        place = np.minimum(np.searchsorted(self._ids, ids), len(self._ids) - 1)
-        return np.asarray(self._ids[place] == ids)
-
-    def codes(self, ids: NDArray[np.int64]) -> tuple[pa.Array, pa.Array]:
-        """Systems and codes; an id that no table explains is its own code under the system ``OMOP``."""
-        is_known = self.knows(ids)
-        own = pa.array(ids).cast(pa.string())
-        if not is_known.any():
-            return pa.array(np.full(len(ids), OMOP_SYSTEM, object), pa.string()), own
-        place = pa.array(np.where(is_known, np.searchsorted(self._ids, ids), 0))
-        mask = pa.array(is_known)
-        return pc.if_else(mask, self._systems.take(place), OMOP_SYSTEM), pc.if_else(mask, self._codes.take(place), own)
-
-
-_VOCABULARIES: Mapping[str, str] = {"SNOMED": "SNOMED-CT", "RxNorm Extension": "RxNorm", "CPT4": "CPT"}
-
-
-def _ids(column: pa.ChunkedArray) -> pa.Array:
-    """Ids as text; whole numbers that were read as floating point lose their ``.0``."""
-    values = column.combine_chunks()
-    if pa.types.is_floating(values.type):
-        values = values.cast(pa.int64())
-    return values.cast(pa.string())
-
-
-def _text(table: pa.Table, column: str) -> pa.Array:
-    if column not in table.column_names:
-        return pa.nulls(table.num_rows, pa.string())
-    values = table[column].combine_chunks().cast(pa.string())
-    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+def _births(columns: Columns) -> pa.Array:
+    """Days of birth; the middle of a year or month of which no more is known."""
+    year, month, day = (columns.integers(f"{name}_of_birth") for name in ("year", "month", "day"))
+    day = np.where(day > 0, day, np.where(month > 0, 15, 1))
+    month = np.where(month > 0, month, 7)
+    is_real = (year >= 1800) & (year <= 2300) & (month <= 12)
+    start = ((np.where(is_real, year, 1970) - 1970) * 12 + np.where(is_real, month, 1) - 1).astype("datetime64[M]")
+    first_day, next_month = (each.astype("datetime64[D]").astype(np.int64) for each in (start, start + 1))
+    is_real &= day <= next_month - first_day
+    columns.spoil(~is_real & ~columns.is_spoilt, "year_of_birth, month_of_birth and day_of_birth are no date")
+    return pa.array((first_day + np.where(is_real, day, 1) - 1).astype(np.int32), pa.int32(), mask=~is_real)
