@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from trajsim.errors import DataFileError
-from trajsim.learn.ingest.readers.collected import Collected, Faults, days_of, missing_columns, system_name
+from trajsim.learn.ingest.readers.collected import Collected, Faults, system_name
+from trajsim.learn.ingest.readers.columns import Columns, has_columns
 from trajsim.learn.ingest.readers.finished import finished, sex_of
 from trajsim.learn.ingest.readers.named_tables import parquet_batches
 from trajsim.learn.ingest.rows import ClinicalRows
@@ -41,7 +42,9 @@ def read_meds(source: Path) -> ClinicalRows:
 
     Returns:
         The rows. Rows with a number or an answer are labs, all others events. A patient is observed from the first to
-        the last of the patient's own rows; ``MEDS_BIRTH``, ``MEDS_DEATH`` and ``GENDER//...`` become the person.
+        the last of the patient's own rows; ``MEDS_BIRTH``, ``MEDS_DEATH`` and ``GENDER//F`` (also
+        ``Gender/F``, and ``Gender/Gender`` with the answer ``Female``) become the person. Rows of which a fault is told
+        are left out with their patients, so that no rule of a mapping judges them again.
 
     Raises:
         DataFileError: There is no such folder, or no shard in it.
@@ -157,6 +160,7 @@ class _Reader:
         self._birth: dict[int, int] = {}
         self._death: dict[int, int] = {}
         self._sex: dict[int, str] = {}
+        self._spoilt: set[int] = set()
         self._meanings: dict[str, Meaning] = {}
         self._counts: dict[str, int] = {}
 
@@ -165,83 +169,80 @@ class _Reader:
         first = 1
         try:
             for table in parquet_batches(path):
-                lacking = missing_columns(table.column_names, _NEEDED)
-                if lacking:
-                    found = ", ".join(table.column_names)
-                    self._faults.add(name, None, f"columns missing: {', '.join(lacking)}; found {found}")
+                if not has_columns(name, table, _NEEDED, self._faults):
                     return
-                self._batch(name, first, table)
+                self._batch(Columns(name, first, table, self._faults))
                 first += table.num_rows
         except (pa.ArrowException, OSError) as error:
             self._faults.add(name, None, f"cannot be read beyond row {first - 1} ({str(error).splitlines()[0]})")
+            self._spoilt |= {subject for subject, shard in self._shard_of.items() if shard == name}
 
     def rows(self) -> ClinicalRows:
         """Everything that was read."""
         for subject, shard in self._shard_of.items():
+            if subject in self._spoilt:
+                continue
             self._collected.add_person(
                 str(subject), sex=self._sex.get(subject), birth_day=self._birth.get(subject),
                 death_day=self._death.get(subject), source=shard, row=self._row_of[subject],
             )  # fmt: skip
-        return finished(self._collected, self._faults, self._counts)
+        return finished(self._collected, self._faults, self._counts, has_all_persons=not self._faults.count)
 
-    def _batch(self, name: str, first: int, table: pa.Table) -> None:
-        subject = table["subject_id"].combine_chunks().cast(pa.int64())
-        code = table["code"].combine_chunks().cast(pa.string()).dictionary_encode()
-        rows = np.arange(first, first + table.num_rows)
+    def _batch(self, columns: Columns) -> None:
+        subject, day = columns.whole_numbers("subject_id"), columns.days("time")
+        code = columns.texts("code").dictionary_encode()
+        value, text, units = columns.numbers("numeric_value"), columns.texts("text_value"), columns.texts("unit")
         nothing = subject.is_null().to_numpy(zero_copy_only=False) | code.is_null().to_numpy(zero_copy_only=False)
-        self._faults.add_rows(name, rows[nothing], "no subject_id, or no code")
+        columns.spoil(nothing & ~columns.is_spoilt, "no subject_id, or no code")
         numbers = subject.fill_null(-1).to_numpy(zero_copy_only=False)
-        self._people(name, numbers, rows)
-        day = days_of(table["time"])
+        self._spoilt |= set(np.unique(numbers[columns.is_spoilt]).tolist())
+        self._people(columns, numbers)
         names = code.dictionary.to_pylist()
-        index = code.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-        is_person = self._take_person(names, index, numbers, day)
-        keep = np.flatnonzero(~nothing & ~is_person)
+        index = np.where(columns.is_spoilt, -1, code.indices.fill_null(-1).to_numpy(zero_copy_only=False))
+        is_person = self._take_person(names, index, numbers, day, text)
+        keep = np.flatnonzero(~columns.is_spoilt & ~is_person)
         chosen = pa.array(keep)
         meanings = [self._meaning(each) for each in names]
         place = pa.array(index[keep], pa.int32())
         # Writers of tables may have left NaN where there is no number.
-        value, text = _column(table, "numeric_value", pa.float64()), _column(table, "text_value", pa.string())
         value = pc.if_else(pc.fill_null(pc.is_nan(value), fill_value=True), pa.scalar(None, pa.float64()), value)
-        is_lab = pc.or_(value.is_valid(), text.is_valid()).take(chosen)
         unit = _dictionary([meaning.unit or None for meaning in meanings], place)
-        if "unit" in table.column_names:
-            unit = pc.coalesce(_column(table, "unit", pa.string()).take(chosen), unit)
         self._collected.add_table(
             len(keep),
             {
                 "patient_id": subject.take(chosen).cast(pa.string()),
                 "day": day.take(chosen),
-                "is_lab": is_lab,
+                "is_lab": pc.or_(value.is_valid(), text.is_valid()).take(chosen),
                 "system": _dictionary([meaning.system for meaning in meanings], place),
                 "code": _dictionary([meaning.code for meaning in meanings], place),
                 "value": value.take(chosen),
                 "text": text.take(chosen),
-                "unit": unit,
-                "source": name,
-                "row": pa.array(rows[keep]),
+                "unit": pc.coalesce(units.take(chosen), unit),
+                "source": columns.file,
+                "row": pa.array(columns.rows[keep]),
             },
         )
 
-    def _people(self, name: str, subjects: NDArray[np.int64], rows: NDArray[np.int64]) -> None:
+    def _people(self, columns: Columns, subjects: NDArray[np.int64]) -> None:
         """Notes where every subject stands; nobody may stand in two files."""
+        name = columns.file
         unique, where = np.unique(subjects, return_index=True)
         for subject, position in sorted(zip(unique.tolist(), where.tolist(), strict=True), key=lambda pair: pair[1]):
             if subject < 0:
                 continue
-            row = int(rows[position])
+            row = int(columns.rows[position])
             before = self._shard_of.setdefault(subject, name)
             self._row_of.setdefault(subject, row)
             if before != name:
                 self._faults.add(name, row, f"subject {subject} stands in {before} too: a patient is never split")
 
     def _take_person(
-        self, names: list[str], index: NDArray[np.int32], subjects: NDArray[np.int64], day: pa.Array
+        self, names: list[str], index: NDArray[np.int32], subjects: NDArray[np.int64], day: pa.Array, text: pa.Array
     ) -> NDArray[np.bool_]:
         """Takes births, deaths and sexes; says which rows these were."""
         taken = np.zeros(len(index), bool)
         for number, name in enumerate(names):
-            head, _, rest = name.partition("//")
+            head, *rest = _BORDER.split(name, maxsplit=1)
             is_sex = head.upper() in _SEX_BEGINNINGS and bool(rest)
             if name not in {_BIRTH, _DEATH} and not is_sex:
                 continue
@@ -250,7 +251,7 @@ class _Reader:
             for hit in hits.tolist():
                 subject, when = int(subjects[hit]), day[hit].as_py()
                 if is_sex:
-                    self._sex[subject] = sex_of(rest) or ""
+                    self._sex[subject] = sex_of(rest[0]) or sex_of(text[hit].as_py()) or ""
                 elif when is not None:
                     (self._birth if name == _BIRTH else self._death).setdefault(subject, when)
         return taken
@@ -264,7 +265,3 @@ class _Reader:
 
 def _dictionary(names: list[str] | list[str | None], place: pa.Array) -> pa.Array:
     return pa.array(names, pa.string()).take(place)
-
-
-def _column(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
-    return table[name].combine_chunks().cast(kind) if name in table.column_names else pa.nulls(table.num_rows, kind)

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pyarrow as pa
@@ -127,6 +127,64 @@ def test_a_patient_in_two_shards_and_a_missing_column_are_told_together(tmp_path
     faults = read_meds(tmp_path).faults
     assert any("train/1.parquet, row 1: subject 2 stands in data/held_out/0.parquet too" in fault for fault in faults)
     assert any("train/2.parquet: columns missing: time" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("code", "text"), [("Gender/F", None), ("GENDER//F", None), ("sex/female", None), ("Gender/Gender", "Female")]
+)
+def test_a_sex_is_known_by_one_stroke_or_two_or_by_its_answer(tmp_path: Path, code: str, text: str | None) -> None:
+    _shard(tmp_path / "data" / "0.parquet", [(1, None, code, None, text), *ANN[1:]])
+    clinical = read_meds(tmp_path)
+    assert person(clinical, "1")["sex"] == "female"
+    assert not any("ender" in row[3] for row in rows_of(clinical))
+
+
+def test_times_in_text_are_read_as_dates_are(tmp_path: Path) -> None:
+    plain, spelled = tmp_path / "plain", tmp_path / "spelled"
+    for folder, kind in ((plain, pa.timestamp("us")), (spelled, pa.string())):
+        _shard(folder / "data" / "0.parquet", ANN)
+        table = pq.read_table(folder / "data" / "0.parquet")
+        pq.write_table(table.set_column(1, "time", table["time"].cast(kind)), folder / "data" / "0.parquet")
+    expected, found = read_meds(plain), read_meds(spelled)
+    assert found.faults == ()
+    assert rows_of(found) == rows_of(expected)
+    assert found.persons.equals(expected.persons)
+
+
+def _with_column(folder: Path, column: str, values: Sequence[object]) -> tuple[str, ...]:
+    _shard(folder / "data" / "0.parquet", BOB)
+    table = pq.read_table(folder / "data" / "0.parquet")
+    place = table.column_names.index(column)
+    pq.write_table(table.set_column(place, column, pa.array(values)), folder / "data" / "0.parquet")
+    clinical = read_meds(folder)
+    with pytest.raises(DataFileError, match="1 fault in the source"):
+        make_sequences(clinical, read_mapping("meds"), source="meds")
+    return clinical.faults
+
+
+def test_what_is_no_time_is_told_once_with_its_place(tmp_path: Path) -> None:
+    (fault,) = _with_column(tmp_path / "time", "time", [time(1), time(2), time(3), time(4)])
+    assert fault == "data/0.parquet: column 'time': expected dates, got the type time64[us]"
+    (fault,) = _with_column(tmp_path / "text", "time", [None, "1960-03", "1999-01-02", "2004-07-01T08:00Z"])
+    assert fault == "data/0.parquet: row 2: time is not a date"
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "sentence"),
+    [
+        ("subject_id", [[1]] * 4, "column 'subject_id': expected whole numbers, got the type list<"),
+        ("subject_id", ["2", "2", "2", "b"], "row 4: subject_id is not a number"),
+        ("subject_id", [2, None, 2, 2], "row 2: no subject_id, or no code"),
+        ("code", [[1]] * 4, "column 'code': expected texts, got the type list<"),
+        ("numeric_value", [True] * 4, "column 'numeric_value': expected numbers, got the type bool"),
+    ],
+)
+def test_a_column_of_another_kind_is_told_with_what_was_expected(
+    tmp_path: Path, column: str, values: Sequence[object], sentence: str
+) -> None:
+    (fault,) = _with_column(tmp_path, column, values)
+    assert fault.startswith("data/0.parquet: ")
+    assert sentence in fault
 
 
 def test_a_shard_that_is_not_parquet_is_told_by_name(tmp_path: Path) -> None:
