@@ -96,6 +96,23 @@ def test_nobody_left_is_a_finding_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("mapping", ["fhir", "meds", "nafld", "omop", "records", "synthea-csv"])
+def test_a_folder_without_any_file_of_the_format_is_a_usage_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], mapping: str
+) -> None:
+    folder, out = tmp_path / "visits", tmp_path / "out"
+    folder.mkdir()
+    options = ["--mapping", mapping, "--out", str(out)]
+    assert main(["ingest", str(folder), *options]) == 2
+    said = capsys.readouterr().err
+    assert f"{folder}: expected" in said
+    assert "--mapping" in said
+    (folder / "notes.txt").write_text("nothing of it")
+    assert main(["ingest", str(folder), *options]) == 2
+    assert f"{folder}: expected" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_usage(source: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert run(source / "missing", "--out", str(out)) == 2

@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +78,7 @@ def read_fhir(source: Path, *, mapping: SourceMapping | None = None, last_day: i
     )
     for path in files:
         name = path.name if path == source else str(path.relative_to(source))
-        for row, resource in _resources(path, name, reader.faults):
+        for row, resource in _resources(path, name, reader.unread):
             reader.take(name, row, resource)
     return reader.rows(end_of_run(source))
 
@@ -121,26 +121,28 @@ class _Resource:
     url: str | None = None
 
 
+_Unread = Callable[[str, int | None, str], None]
+
 _KIND = msgspec.json.Decoder(Kind)
 _BUNDLE = msgspec.json.Decoder(_Bundle)
 
 
-def _resources(path: Path, name: str, faults: Faults) -> Iterator[tuple[int, _Resource]]:
+def _resources(path: Path, name: str, unread: _Unread) -> Iterator[tuple[int, _Resource]]:
     """Resources of a file with the line, or the number of the entry in the bundle, from 1."""
     is_lines = ".ndjson" in path.name or ".jsonl" in path.name
     try:
         with _opened(path) as file:
             if not is_lines:
-                yield from _unpacked(1, file.read(), name, faults)
+                yield from _unpacked(1, file.read(), name, unread)
                 return
             for row, line in enumerate(file, start=1):
                 if line.strip():
-                    yield from _unpacked(row, line, name, faults)
+                    yield from _unpacked(row, line, name, unread)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
-        faults.add(name, None, f"cannot be read ({error})")
+        unread(name, None, f"cannot be read ({error})")
 
 
-def _unpacked(row: int, data: bytes, name: str, faults: Faults) -> Iterator[tuple[int, _Resource]]:
+def _unpacked(row: int, data: bytes, name: str, unread: _Unread) -> Iterator[tuple[int, _Resource]]:
     try:
         kind = _KIND.decode(data).resourceType
         if kind != "Bundle":
@@ -150,7 +152,7 @@ def _unpacked(row: int, data: bytes, name: str, faults: Faults) -> Iterator[tupl
             if bytes(entry.resource):
                 yield number, _Resource(entry.resource, _KIND.decode(entry.resource).resourceType, entry.fullUrl)
     except msgspec.MsgspecError as error:
-        faults.add(name, row, f"not a FHIR resource ({error})")
+        unread(name, row, f"not a FHIR resource ({error})")
 
 
 _FORMS: Mapping[str, msgspec.json.Decoder] = {  # type: ignore[type-arg]
@@ -183,6 +185,12 @@ class _Reader:
     prescriptions: list[tuple[str, int, str, int | None, str]] = field(default_factory=list)
     last_day: int | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    has_all_persons: bool = True
+
+    def unread(self, file: str, row: int | None, sentence: str) -> None:
+        """Tells of something that is, or may be, a patient and cannot be read."""
+        self.faults.add(file, row, sentence)
+        self.has_all_persons = False
 
     def take(self, file: str, row: int, resource: _Resource) -> None:
         """One resource of a file; `row` is its line or its number in the bundle."""
@@ -191,7 +199,7 @@ class _Reader:
         try:
             read = _FORMS[resource.kind].decode(resource.raw)
         except msgspec.MsgspecError as error:
-            self.faults.add(file, row, f"{resource.kind}: {error}")
+            (self.unread if resource.kind == "Patient" else self.faults.add)(file, row, f"{resource.kind}: {error}")
             return
         if isinstance(read, Patient):
             self._patient(file, row, read, resource.url)
@@ -211,7 +219,10 @@ class _Reader:
             else:
                 self._code(file, row, who, day, concept)
         # Resources of a patient may come before the patient, and bundles name them by other ids than the patient has.
-        made = finished(self.collected, self.faults, self.counts, aliases=self.ids, last_day=self.last_possible_day)
+        made = finished(
+            self.collected, self.faults, self.counts,
+            aliases=self.ids, last_day=self.last_possible_day, has_all_persons=self.has_all_persons,
+        )  # fmt: skip
         persons, end = made.persons, end_of_run if end_of_run is not None else self.last_day
         is_undated = persons["patient_id"].isin(self.dead_without_day)
         # Whoever has no row at all is observed on no day, not to the end of the source.
@@ -223,7 +234,7 @@ class _Reader:
 
     def _patient(self, file: str, row: int, patient: Patient, url: str | None) -> None:
         if not patient.id:
-            self.faults.add(file, row, "Patient without id")
+            self.unread(file, row, "Patient without id")
             return
         if url and _bare(url) != patient.id:
             self.ids[_bare(url)] = patient.id

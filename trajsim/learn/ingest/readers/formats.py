@@ -15,8 +15,8 @@ from trajsim.learn.ingest.rows import ClinicalRows, observed_until
 
 READERS: Mapping[str, Callable[[Path, SourceMapping, int | None], ClinicalRows]] = {
     "fhir": lambda source, mapping, last_day: read_fhir(source, mapping=mapping, last_day=last_day),
-    "meds": lambda source, _mapping, _last_day: read_meds(source),
-    "omop": lambda source, _mapping, _last_day: read_omop(source),
+    "meds": lambda source, _mapping, last_day: read_meds(source, last_day=last_day),
+    "omop": lambda source, _mapping, last_day: read_omop(source, last_day=last_day),
     "records": lambda source, _mapping, _last_day: read_records(source),
     "synthea-csv": lambda source, _mapping, last_day: read_synthea(source, last_day=last_day),
 }

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from trajsim.errors import DataFileError
+from trajsim.errors import ConfigError
 from trajsim.learn.ingest.readers.collected import Collected, Faults, system_name
 from trajsim.learn.ingest.readers.columns import Columns, has_columns
 from trajsim.learn.ingest.readers.finished import finished, sex_of
@@ -30,7 +30,7 @@ _BORDER = re.compile(r"//|/")
 _BEST_PARENTS = ("SNOMED-CT", "ICD10CM", "LOINC", "RxNorm", "ICD9CM")
 
 
-def read_meds(source: Path) -> ClinicalRows:
+def read_meds(source: Path, *, last_day: int | None = None) -> ClinicalRows:
     """Reads a MEDS data set.
 
     Args:
@@ -39,6 +39,7 @@ def read_meds(source: Path) -> ClinicalRows:
             ``LAB//50904//mg/dL`` are read as MIMIC's are. A parent code of a known system in ``codes.parquet`` takes
             the place of a code that names none. Units come from a column ``unit`` of the data or of
             ``codes.parquet``, or from the code.
+        last_day: Last day on which anything can have happened; later ones do not lengthen observation. None: all do.
 
     Returns:
         The rows. Rows with a number or an answer are labs, all others events. A patient is observed from the first to
@@ -47,7 +48,7 @@ def read_meds(source: Path) -> ClinicalRows:
         are left out with their patients, so that no rule of a mapping judges them again.
 
     Raises:
-        DataFileError: There is no such folder, or no shard in it.
+        ConfigError: There is no shard in it: another folder was meant.
     """
     data = source / "data" if (source / "data").is_dir() else source
     files = sorted(data.rglob("*.parquet"))
@@ -55,12 +56,12 @@ def read_meds(source: Path) -> ClinicalRows:
         files = [path for path in files if "metadata" not in path.relative_to(source).parts]
     if not files:
         msg = f"{source}: no MEDS data here, expected data/**/*.parquet"
-        raise DataFileError(msg)
+        raise ConfigError(msg, hint="SOURCE is the folder that holds data/, `--mapping` says which format it has")
     faults = Faults(str(source))
     reader = _Reader(_metadata(source, faults), faults)
     for path in files:
         reader.shard(path, str(path.relative_to(source)))
-    return reader.rows()
+    return reader.rows(last_day)
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ class _Reader:
             self._faults.add(name, None, f"cannot be read beyond row {first - 1} ({str(error).splitlines()[0]})")
             self._spoilt |= {subject for subject, shard in self._shard_of.items() if shard == name}
 
-    def rows(self) -> ClinicalRows:
+    def rows(self, last_day: int | None) -> ClinicalRows:
         """Everything that was read."""
         for subject, shard in self._shard_of.items():
             if subject in self._spoilt:
@@ -186,7 +187,9 @@ class _Reader:
                 str(subject), sex=self._sex.get(subject), birth_day=self._birth.get(subject),
                 death_day=self._death.get(subject), source=shard, row=self._row_of[subject],
             )  # fmt: skip
-        return finished(self._collected, self._faults, self._counts, has_all_persons=not self._faults.count)
+        return finished(
+            self._collected, self._faults, self._counts, last_day=last_day, has_all_persons=not self._faults.count
+        )
 
     def _batch(self, columns: Columns) -> None:
         subject, day = columns.whole_numbers("subject_id"), columns.days("time")

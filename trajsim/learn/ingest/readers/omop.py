@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trajsim.errors import DataFileError
+from trajsim.errors import ConfigError, DataFileError
 from trajsim.learn.ingest.readers.collected import Collected, Faults
 from trajsim.learn.ingest.readers.columns import Columns, has_columns
 from trajsim.learn.ingest.readers.finished import finished
@@ -55,7 +55,7 @@ _DOMAINS: Mapping[str, _Domain] = {
 _TABLES = ("person", "observation_period", "visit_occurrence", "death", "concept", *_DOMAINS)
 
 
-def read_omop(source: Path) -> ClinicalRows:
+def read_omop(source: Path, *, last_day: int | None = None) -> ClinicalRows:
     """Reads tables of the OMOP common data model.
 
     Args:
@@ -63,6 +63,7 @@ def read_omop(source: Path) -> ClinicalRows:
             also ``.csv.gz``; tabs as Athena writes them), or a DuckDB file. Only ``person`` must be there. With
             ``concept``, codes are those of the vocabularies (SNOMED CT, LOINC, RxNorm ...); without it they are
             concept ids under the system ``OMOP``.
+        last_day: Last day on which anything can have happened; later ones do not lengthen observation. None: all do.
 
     Returns:
         The rows. A patient is observed, and enters, from the first to the last day of the observation periods, or else
@@ -70,9 +71,14 @@ def read_omop(source: Path) -> ClinicalRows:
         mapping judges them again.
 
     Raises:
+        ConfigError: There is none of the tables: another source was meant.
         DataFileError: There is no table ``person``, a table stands in two places, or the source cannot be read at all.
     """
     tables = find_tables(source, _TABLES)
+    if not tables:
+        msg = f"{source}: expected OMOP tables, such as person.parquet or person.csv, got none of {', '.join(_TABLES)}"
+        hint = "SOURCE is the folder or DuckDB file that holds them, `--mapping` says which format"
+        raise ConfigError(msg, hint=hint)
     faults = Faults(str(source))
     if "person" not in tables:
         msg = f"{source}: no OMOP table 'person' here, expected person.parquet, person.csv or a DuckDB file"
@@ -82,7 +88,9 @@ def read_omop(source: Path) -> ClinicalRows:
     for name, domain in _DOMAINS.items():
         if name in tables:
             reader.domain(name, domain)
-    clinical = finished(reader.collected, faults, reader.counts, has_all_persons=reader.has_all_persons)
+    clinical = finished(
+        reader.collected, faults, reader.counts, last_day=last_day, has_all_persons=reader.has_all_persons
+    )
     clinical.persons["entry"] = _entries(clinical, reader.collected)
     return clinical
 

@@ -215,3 +215,23 @@ def test_a_coding_that_a_drop_rule_names_is_named_too(tmp_path: Path) -> None:
     source = written(tmp_path, patient("ann"), condition("ann", "2000-01-01", UNNAMED, (ICD10, "J45.909")))
     drop = DropRule(name="asthma", codes=CodeSet(codes=(("ICD10CM", "J45*"),)))
     assert [row[3] for row in rows_of(read_clinical(source, replace(FHIR, drop=(drop,))))] == ["J45.909"]
+
+
+def test_what_only_follows_from_a_patient_that_cannot_be_read_is_not_told(tmp_path: Path) -> None:
+    lines = [
+        json.dumps(each) for each in (patient("ann"), condition("ann", "2001-01-01"), condition("bob", "2001-01-01"))
+    ]
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    (whole / "all.ndjson").write_text("\n".join(lines))
+    with pytest.raises(DataFileError, match="unknown_patients"):
+        make_sequences(read_clinical(whole, FHIR), FHIR, source="own")
+    for broken in (
+        '{"resourceType": "Patient", "id": "bob", "gender": 1}',
+        '{"resourceType": "Patient"',
+        '{"resourceType": "Patient"}',
+    ):
+        (tmp_path / "all.ndjson").write_text("\n".join([*lines, broken]))
+        with pytest.raises(DataFileError, match=r"all\.ndjson, row 4") as caught:
+            make_sequences(read_clinical(tmp_path / "all.ndjson", FHIR), FHIR, source="own")
+        assert "unknown_patients" not in str(caught.value)

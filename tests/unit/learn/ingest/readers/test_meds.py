@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.learn.ingest.readers.clinical import person, rows_of
-from trajsim.errors import DataFileError
+from trajsim.errors import ConfigError, DataFileError
 from trajsim.learn.ingest.apply import make_sequences
 from trajsim.learn.ingest.mapping_reading import read_mapping
 from trajsim.learn.ingest.readers.meds import meaning_of, read_meds
@@ -194,5 +194,11 @@ def test_a_shard_that_is_not_parquet_is_told_by_name(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_data_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataFileError, match="no MEDS data"):
+    with pytest.raises(ConfigError, match="no MEDS data"):
         read_meds(tmp_path)
+
+
+def test_a_day_after_the_last_one_lengthens_nobody_s_observation(tmp_path: Path) -> None:
+    _shard(tmp_path / "data" / "0.parquet", [*BOB, (2, "2095-01-01", "OTHER//x", None, None)])
+    for last_day, end in ((None, "2095-01-01"), (_day("2020-01-01"), "2004-07-01")):
+        assert person(read_meds(tmp_path, last_day=last_day), "2")["end"] == _day(end)

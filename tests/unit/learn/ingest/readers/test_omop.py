@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.learn.ingest.readers.clinical import person, rows_of
-from tests.unit.learn.ingest.readers.omop_tables import as_csv, as_duckdb, as_parquet
-from trajsim.errors import DataFileError
+from tests.unit.learn.ingest.readers.omop_tables import as_csv, as_duckdb, as_parquet, replaced
+from trajsim.errors import ConfigError, DataFileError
 from trajsim.learn.ingest.apply import make_sequences
 from trajsim.learn.ingest.mapping_reading import read_mapping
 from trajsim.learn.ingest.readers.omop import read_omop
@@ -71,9 +71,19 @@ def test_faults_stand_with_file_and_row_all_at_once(tmp_path: Path) -> None:
 
 
 def test_a_source_without_persons_or_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="expected OMOP tables"):
+        read_omop(tmp_path)
+    (tmp_path / "death.csv").write_text("person_id,death_date\n", encoding="utf-8")
     with pytest.raises(DataFileError, match="no OMOP table 'person'"):
         read_omop(tmp_path)
     other = tmp_path / "notes.txt"
     other.write_text("not a database", encoding="utf-8")
     with pytest.raises(DataFileError, match="not a DuckDB file"):
         read_omop(other)
+
+
+def test_a_day_after_the_last_one_lengthens_nobody_s_observation(tmp_path: Path) -> None:
+    as_parquet(tmp_path, replaced("condition_occurrence.condition_start_date", [date(2095, 1, 1)] * 3))
+    (tmp_path / "observation_period.parquet").unlink()
+    for last_day, end in ((None, date(2095, 1, 1)), (20_000, date(2002, 1, 1))):
+        assert person(read_omop(tmp_path, last_day=last_day), "11")["end"] == (end - date(1970, 1, 1)).days
