@@ -81,6 +81,8 @@ def choose_model(
     overlay = None if bind is None else _overlay_file(bind)
     if overlay is not None and not overlay.is_file():
         faults.append(f"--bind {bind!r}: no such file, and no overlay of this name ships ({SYNTHEA!r} does)")
+    if bind == SYNTHEA and modules_dir is None and not no_model:
+        faults.append(f"--bind {SYNTHEA} binds the modules of Synthea: name their folder with --modules-dir")
     has_default = (modules_dir is None or bind is not None) and (shipped / _MODEL_FILE).is_file()
     if bind is not None and not no_model and model is None and not has_default:
         faults.append("--bind needs a model: name its checkpoint with --model")

@@ -34,11 +34,13 @@ class Overlay(Struct, frozen=True, kw_only=True):
         file: Where it was read.
         digest: sha256 of the file.
         modules: Module key to state name to the JSON object of the binding, as it stands.
+        faults: What is wrong with the file itself; `bind` raises them together with what it finds.
     """
 
     file: Path
     digest: str
     modules: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    faults: tuple[Finding, ...] = ()
 
 
 def read_overlay(path: Path) -> Overlay:
@@ -46,7 +48,7 @@ def read_overlay(path: Path) -> Overlay:
 
     Raises:
         ConfigError: The file cannot be read.
-        ModuleError: It is no overlay; all faults are named.
+        ModuleError: It is no JSON, or has no object ``modules``; all faults are named. Other faults stand in `faults`.
     """
     try:
         data = path.read_bytes()
@@ -60,9 +62,10 @@ def read_overlay(path: Path) -> Overlay:
             modules = _modules(Reader(tree, findings, str(path)))
         else:
             Reader({}, findings, str(path)).wrong("an object with 'modules'", tree)
-    if errors_of(findings):
-        raise ModuleError(sort_findings(errors_of(findings)))
-    return Overlay(file=path, digest=hashlib.sha256(data).hexdigest(), modules=modules)
+    faults = tuple(errors_of(findings))
+    if faults and not modules:
+        raise ModuleError(sort_findings(faults))
+    return Overlay(file=path, digest=hashlib.sha256(data).hexdigest(), modules=modules, faults=faults)
 
 
 def _modules(reader: Reader) -> dict[str, dict[str, dict[str, Any]]]:
@@ -100,10 +103,10 @@ def bind(modules: ModuleSet, overlay: Overlay, *, not_chosen: Collection[str] = 
         The modules; digests of those that changed cover the bindings.
 
     Raises:
-        ModuleError: The overlay names a module or state that does not exist, binds a state that cannot be bound, or
-            leads to a state that cannot follow. All faults are named.
+        ModuleError: The overlay has faults of its own, names a module or state that does not exist, binds a state that
+            cannot be bound, or leads to a state that cannot follow. All faults are named.
     """
-    findings: list[Finding] = []
+    findings: list[Finding] = list(overlay.faults)
     bound = dict(modules.modules)
     for key, states in overlay.modules.items():
         module = modules.modules.get(key)

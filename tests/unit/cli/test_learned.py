@@ -87,7 +87,9 @@ def test_faults_of_the_options_are_named_together(tmp_path: Path, checkpoint: Pa
     with pytest.raises(ConfigError, match="--no-model excludes --model"):
         choose(model=checkpoint, no_model=True)
     with pytest.raises(ConfigError, match="--bind needs a model"):
-        choose(bind="synthea")
+        choose(bind="synthea", modules_dir=Path("mine"))
+    with pytest.raises(ConfigError, match="name their folder with --modules-dir"):
+        choose(flagship=checkpoint, bind="synthea")
 
 
 def test_the_manifest_names_digests(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

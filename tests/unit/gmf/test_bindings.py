@@ -156,7 +156,17 @@ def test_all_faults_of_an_overlay_are_named_at_once(tmp_path: Path) -> None:
     assert {f.file for f in caught.value.findings} == {str(overlay.file)}  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("tree", [[], {}, {"modules": 3}, {"modules": {"m": None}}, {"modules": {"m": {"S": 1}}}])
+def test_faults_of_the_file_and_of_its_names_are_told_together(tmp_path: Path) -> None:
+    modules = folder_of(tmp_path, m=module_of(Wait=_WAIT, Ill={**_PANEL, "direct_transition": "End"}))
+    bindings = {"m": {"Wait": 1, "wait": {"event": "a"}}, "n": None}
+    overlay = read_overlay(overlay_file(tmp_path, {"modules": bindings, "module": {}}))
+    with pytest.raises(ModuleError) as caught:
+        bind(modules, overlay)
+    paths = [finding.path for finding in caught.value.findings]  # type: ignore[attr-defined]
+    assert sorted(paths) == ["$.module", "$.modules.m.Wait", "$.modules.m.wait", "$.modules.n"]
+
+
+@pytest.mark.parametrize("tree", [[], {}, {"modules": 3}, {"modules": {"m": None}}])
 def test_what_is_no_overlay_is_refused(tmp_path: Path, tree: object) -> None:
     with pytest.raises(ModuleError):
         read_overlay(overlay_file(tmp_path, tree))
