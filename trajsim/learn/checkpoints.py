@@ -46,6 +46,7 @@ class _Description(msgspec.Struct, frozen=True):
     legality: _Masks
     demographics: _Counts | None
     min_age_years: Annotated[float, msgspec.Meta(ge=0.0, le=MOST_AGE_YEARS)]
+    piece_days: tuple[float, ...]
     modules: dict[str, str]
 
 
@@ -117,6 +118,9 @@ def trained_model(checkpoint: Checkpoint, *, folder: Path) -> TrainedModel:
     except (msgspec.ValidationError, ConfigError) as error:
         msg = f"{place}: the description of the model cannot be read: {error}"
         raise DataFileError(msg, hint=DAMAGED_HINT) from error
+    if said.piece_days != PIECE_DAYS:
+        msg = f"{place}: hazards in pieces from {said.piece_days} days on, expected {PIECE_DAYS}"
+        raise DataFileError(msg, hint="an earlier version of trajsim made it; train the model again")
     faults: list[str] = []
     square = (spec.n_events, spec.n_events)
     n_years = math.ceil(said.vocabulary.max_years)

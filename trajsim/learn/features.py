@@ -23,6 +23,8 @@ deaths come closest to the life table of the United States, of three values trie
 LONGEST_VALUE_YEARS = 5.0
 N_STILL_SCALARS = 6
 """Numbers that the still part begins with; what a patient has follows."""
+GAP, IS_ENTRY = 3, 4
+"""Places among them of the gap before a step and of whether it is the first."""
 
 Array = Any  # of NumPy or of JAX: the functions below are written for both
 
@@ -110,9 +112,14 @@ def still_features(
         last: [..., V] Last scaled value of each lab, this step included; 0 where never read.
         has: [..., V] Whether it was ever read.
     """
-    gap = xp.log1p(gap_years * MONTHS_PER_YEAR) / 3.0
+    gap = scaled_gap(xp, gap_years)
     columns = xp.stack([is_male, bmi, has_bmi, gap, is_entry, is_visit], axis=-1)
     return xp.concatenate([columns, held, now, measured, value, last, has], axis=-1)
+
+
+def scaled_gap(xp: ModuleType, gap_years: Array) -> Array:
+    """Time between steps on its public scale: logarithm of the months, 1 at a year and a half."""
+    return xp.log1p(gap_years * MONTHS_PER_YEAR) / 3.0
 
 
 def scaled_bmi(xp: ModuleType, bmi: Array) -> tuple[Array, Array]:
@@ -130,7 +137,7 @@ def mark_features(xp: ModuleType, *, gap_years: Array, now: Array) -> Array:
         the events, death included.
     """
     columns = [
-        xp.log1p(gap_years * MONTHS_PER_YEAR) / 3.0,
+        scaled_gap(xp, gap_years),
         1.0 * (gap_years > 90.0 / DAYS_PER_YEAR),
         1.0 * (gap_years > 1.0),
     ]

@@ -41,7 +41,7 @@ from trajsim.learn.training import Rows, TrainingProgress, TrainingSettings, tra
 
 # Light: a longer pre-training makes the model so sure of the rules that private steps cannot undo it (docs/concepts).
 PRETRAINING = TrainingSettings(n_epochs=6, batch_size=512, learning_rate=0.006, patience=6)
-TRAINING = TrainingSettings(n_epochs=40, batch_size=256, learning_rate=0.008, patience=6)
+TRAINING = TrainingSettings(n_epochs=40, batch_size=256, learning_rate=0.004, patience=6)
 DELTA = 1e-5
 WIDTH = 32
 PRIVATE_WIDTH = 12

@@ -1,7 +1,9 @@
 """Time since the last step, cut into pieces: where a hazard has a value of its own, and where the clock is moved on.
 
-A hazard is constant in a piece. Up to a year the pieces are short; after each whole year without a step the clock part
-of the features moves on, in training as in use (`TrajectoryModel.refresh_days`).
+A hazard is constant in a piece. Pieces are short after a step and where check-ups fall: after three months, six months,
+a year and two years, in everybody's calendar. After each whole year without a step the clock part of the features moves
+on, in training as in use (`TrajectoryModel.refresh_days`). Who came after three months tends to come again after three:
+so visits have a value by piece and by the kind of the gap before.
 """
 
 from dataclasses import dataclass
@@ -12,12 +14,15 @@ from numpy.typing import NDArray
 
 from trajsim.learn.features import DAYS_PER_YEAR, Array
 
-PIECE_DAYS = (0.0, 14.0, 45.0, 90.0, 180.0)
-"""Beginnings of the pieces of the first year; the engine gets them with every answer."""
+PIECE_DAYS = (0.0, 4.0, 14.0, 45.0, 90.0, 105.0, 180.0, 200.0, 345.0)
+"""Beginnings of the pieces of a year; the engine gets them with every answer."""
 
 REFRESH_DAYS = 365.0
-OFFSET_DAYS = (0.0, 14.0, 45.0, 90.0, 180.0, 365.0, 730.0, 1460.0)
-"""Beginnings of the pieces that have parameters of their own."""
+OFFSET_DAYS = (*PIECE_DAYS, 365.0, 379.0, 410.0, 455.0, 710.0, 730.0, 775.0, 1460.0)
+"""Beginnings of the pieces that have parameters of their own; each is one of `PIECE_DAYS` after so many whole years."""
+
+GAP_DAYS = (14.5, 60.5, 130.5, 250.5, 450.5)
+"""Where kinds of gaps before a step part: days, weeks, about three months, six, a year, longer. Entry is one more."""
 
 HALF_A_DAY_YEARS = 0.5 / DAYS_PER_YEAR
 """Added to the time since a step before its piece is looked up, so that no rounding puts it into the one before."""
@@ -52,7 +57,7 @@ class Segments:
 
 def segments(most_years: int) -> Segments:
     """The stretches of gaps of up to `most_years` years; a longer gap stays in the last one."""
-    days = [*PIECE_DAYS, *(REFRESH_DAYS * year for year in range(1, most_years))]
+    days = sorted({*OFFSET_DAYS, *(REFRESH_DAYS * year for year in range(1, most_years))})
     start = np.array(days)
     stop = np.append(start[1:], np.inf)
     return Segments(

@@ -6,7 +6,7 @@ down once for training, for the sampler, and for the engine.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -63,6 +63,14 @@ class Cells:
 
 
 Operand: TypeAlias = Cells | float
+
+
+class Table(NamedTuple):
+    """Rows among the weights: where they begin, how many, and how wide."""
+
+    at: int
+    n_rows: int
+    width: int
 
 
 class Sheet:
@@ -129,13 +137,21 @@ class Sheet:
         self._instructions.append((Operation.LINEAR, cells.width, out.at, 1, cells.at, 1, at, columns))
         return out
 
-    def row(self, cell: Cells, thresholds: NDArray[np.floating], table: NDArray[np.floating]) -> Cells:
-        """The row of a table whose threshold is the last that a number reaches; the first threshold counts always."""
+    def count(self, cell: Cells, thresholds: NDArray[np.floating]) -> Cells:
+        """How many thresholds a number reaches."""
         reached = self.cells(1)
-        at = self._weigh(thresholds[1:])
-        self._instructions.append((Operation.COUNT, len(thresholds) - 1, reached.at, 1, cell.at, 0, at, 0))
-        out, rows = self.cells(table.shape[1]), self._weigh(table)
-        self._instructions.append((Operation.ROW, out.width, out.at, 1, reached.at, 0, rows, len(table)))
+        at = self._weigh(thresholds)
+        self._instructions.append((Operation.COUNT, len(thresholds), reached.at, 1, cell.at, 0, at, 0))
+        return reached
+
+    def table(self, rows: NDArray[np.floating]) -> Table:
+        """Rows of weights [n, width], to be looked up as often as one likes."""
+        return Table(self._weigh(rows), *rows.shape)
+
+    def row(self, number: Cells, table: Table) -> Cells:
+        """The row of a table with that number."""
+        out = self.cells(table.width)
+        self._instructions.append((Operation.ROW, out.width, out.at, 1, number.at, 0, table.at, table.n_rows))
         return out
 
     def softmax(self, cells: Cells, out: Cells) -> None:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from trajsim.formula import Formula, Operation
 from trajsim.learn.features import (
     DAYS_PER_YEAR,
+    GAP,
+    IS_ENTRY,
     LIFELONG_STAY_YEARS,
     clock_features,
     mark_features,
@@ -20,7 +22,7 @@ from trajsim.learn.features import (
     still_features,
 )
 from trajsim.learn.loss import MOST_LOG_HAZARD
-from trajsim.learn.models.heads import LEAST_LOG_SCALE, MOST_LOG_SCALE, NO_PANEL
+from trajsim.learn.models.heads import ENTRY_GAP, GAP_EDGES, LEAST_LOG_SCALE, MOST_LOG_SCALE, NO_PANEL
 from trajsim.learn.pieces import HALF_A_DAY_YEARS, OFFSET_DAYS, PIECE_DAYS
 from trajsim.learn.sheet import Cells, Sheet
 from trajsim.learn.trained import TrainedModel
@@ -137,15 +139,23 @@ class _Writer:
         read = s.concatenate([self._features(self._age), self._core])
         logs = s.linear(read, self._head("hazard"), s.given(self._head("hazard_bias")))
         since = s.where(self._started, self._age - self._step_age, 0.0) + HALF_A_DAY_YEARS
-        thresholds = np.array(OFFSET_DAYS) / DAYS_PER_YEAR
+        table, thresholds = s.table(self._offsets()), np.array(OFFSET_DAYS[1:]) / DAYS_PER_YEAR
+        kind = s.where(self._still[IS_ENTRY : IS_ENTRY + 1], ENTRY_GAP, s.count(self._still[GAP : GAP + 1], GAP_EDGES))
+        first = kind * len(OFFSET_DAYS)
         out = s.cells((k + 1) * pieces)
         for piece, days in enumerate(PIECE_DAYS):
-            offset = s.row(since + days / DAYS_PER_YEAR, thresholds, self._head("offset"))
+            offset = s.row(first + s.count(since + days / DAYS_PER_YEAR, thresholds), table)
             hazards = s.minimum(logs + offset, MOST_LOG_HAZARD)
             # What a patient has had does not come again (`trajsim.learn.answers`).
             s.write(Operation.WHERE, self._held, -np.inf, out=hazards)
             s.copy(hazards, out[piece:], step=pieces)
         return out
+
+    def _offsets(self) -> NDArray[np.float64]:
+        """[kinds of gaps x O, K + 1] What every piece adds: kind after kind."""
+        offsets = np.tile(self._head("offset"), (ENTRY_GAP + 1, 1))
+        offsets[:, -1] += self._head("rhythm").ravel()
+        return offsets
 
     def _mixtures(self, given: Cells) -> dict[str, Cells]:
         """value_weight, value_mean, value_scale [V, C]."""

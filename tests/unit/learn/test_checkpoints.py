@@ -112,3 +112,11 @@ def test_an_age_that_nobody_has_is_refused(tmp_path: Path, years: float) -> None
     _damage(tmp_path / "out", "min_age_years", years)
     with pytest.raises(DataFileError, match=r"at `\$\.min_age_years`"):
         read_checkpoint(tmp_path / "out")
+
+
+def test_pieces_of_an_earlier_version_are_refused_by_name(tmp_path: Path) -> None:
+    model = TrainedModel(_SPEC, initial_parameters(_SPEC, jax.random.key(0)), Legality.first_occurrences(2))
+    write_checkpoint(model, tmp_path / "out", cards=_CARDS)
+    _damage(tmp_path / "out", "piece_days", [0.0, 14.0])
+    with pytest.raises(DataFileError, match=r"model\.json: hazards in pieces .*\(0\.0, 14\.0\)"):
+        read_checkpoint(tmp_path / "out")

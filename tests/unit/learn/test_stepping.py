@@ -16,7 +16,7 @@ from trajsim.learn.features import DAYS_PER_YEAR, LIFELONG_STAY_YEARS, LONGEST_S
 from trajsim.learn.loss import MOST_EVENTS, MOST_EXPECTED, Loss
 from trajsim.learn.models.network import Network, Parameters, applied, initial_parameters
 from trajsim.learn.models.specification import KINDS, ModelSpecification
-from trajsim.learn.pieces import TRAINING
+from trajsim.learn.pieces import OFFSET_DAYS, TRAINING
 from trajsim.learn.stepping import Memory, Person, Stepper
 from trajsim.learn.trained import TrainedModel
 from trajsim.trajectory_model import Questions, TrajectoryModel
@@ -137,10 +137,11 @@ def test_answers_are_those_of_the_stepper_and_a_refresh_moves_the_clock_alone(mo
     bmi, has_bmi = scaled_bmi(jnp, jnp.full(TILE, 28.0))
     person = Person(jnp.ones(TILE), bmi, has_bmi * 1.0)
     logs = np.asarray(stepper.segment_log_hazards(model.params, memory, person))
-    np.testing.assert_allclose(first.log_hazard[0].T, logs[0, : len(asked.piece_days)], rtol=1e-4, atol=1e-5)
-    second_year = int(np.flatnonzero(TRAINING.refresh == 1)[0])
-    for piece in range(len(asked.piece_days)):
-        np.testing.assert_allclose(later.log_hazard[0, :, piece], logs[0, second_year], rtol=1e-4, atol=1e-5)
+    for year, answer in enumerate((first, later)):
+        for piece, days in enumerate(asked.piece_days):
+            stretch = int(TRAINING.of(np, np.array(365.0 * year + days + 0.5) / DAYS_PER_YEAR))
+            np.testing.assert_allclose(answer.log_hazard[0, :, piece], logs[0, stretch], rtol=1e-4, atol=1e-5)
+    assert len(np.unique(later.log_hazard[0, -1].round(3))) > 1  # the second year has pieces of its own
 
 
 def test_a_row_does_not_depend_on_its_neighbours(model: TrainedModel) -> None:
@@ -211,7 +212,7 @@ def test_years_since_entry_stop_earlier_for_lives_that_enter_no_cohort(model: Tr
         engine = asked.answer(
             _questions(asked, memory=memory, inputs=inputs, is_step=np.zeros(TILE, dtype=bool))
         ).log_hazard[0, :, 0]
-        offset = jnp.full((TILE, 1), 7)  # of the fifth year and later
+        offset = jnp.full((TILE, 1), len(OFFSET_DAYS) - 1)  # of the fifth year and later
         training = np.asarray(
             plain.log_hazards(
                 model.params, plain.unpack(jnp.asarray(memory)), person, age=jnp.asarray(age), offset=offset

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from trajsim.learn.features import N_STILL_SCALARS
+from trajsim.learn.features import DAYS_PER_YEAR, GAP, IS_ENTRY, N_STILL_SCALARS, scaled_gap
 from trajsim.learn.models.public_effects import AGE, BMI, MALE, effect_weights
 from trajsim.learn.models.specification import ModelSpecification
-from trajsim.learn.pieces import OFFSET_DAYS
+from trajsim.learn.pieces import GAP_DAYS, OFFSET_DAYS
 
 VISITS_PER_YEAR = 0.8
 SAME_DAY_LOGIT = -4.5
@@ -21,6 +21,9 @@ LAST_VALUE_WEIGHT = 0.6
 LEAST_LOG_SCALE, MOST_LOG_SCALE = -4.0, 2.0
 NO_PANEL = -1e9  # energy of the empty set of labs
 N_MOMENT = 3  # features of a moment beside its events
+GAP_EDGES = scaled_gap(np, np.array(GAP_DAYS) / DAYS_PER_YEAR)
+ENTRY_GAP = len(GAP_DAYS) + 1
+"""Kind of the gap before a first step."""
 
 
 class Heads(nn.Module):
@@ -38,6 +41,7 @@ class Heads(nn.Module):
         self.hazard = self.param("hazard", self._hazard, (read, k + 1))
         self.hazard_bias = self.param("hazard_bias", self._rates, (k + 1,))
         self.offset = self.param("offset", zeros, (len(OFFSET_DAYS), k + 1))
+        self.rhythm = self.param("rhythm", zeros, (ENTRY_GAP + 1, len(OFFSET_DAYS)))
         self.same_day = self.param("same_day", nn.initializers.constant(SAME_DAY_LOGIT), (k, k))
         self.visit_too = self.param("visit_too", zeros, (read, 1))
         self.visit_too_bias = self.param("visit_too_bias", nn.initializers.constant(VISIT_WITH_EVENT_LOGIT), (k,))
@@ -93,6 +97,15 @@ class Heads(nn.Module):
     def log_hazards(self, features: jax.Array, reading: jax.Array) -> jax.Array:
         """[..., K + 1] Logarithms of the hazards per year, of visits last, before the offsets of the pieces."""
         return jnp.concatenate([features, reading], axis=-1) @ self.hazard + self.hazard_bias
+
+    def offsets(self, features: jax.Array) -> jax.Array:
+        """[..., O, K + 1] What every piece of `OFFSET_DAYS` adds to them after a step with these features [..., F]."""
+        gap, is_entry = (features[..., self.spec.n_clock + place] for place in (GAP, IS_ENTRY))
+        kind = jnp.where(is_entry > 0, ENTRY_GAP, jnp.sum(gap[..., None] >= jnp.asarray(GAP_EDGES), axis=-1))
+        # A product with zeros and ones: its gradient is cheaper than that of a look-up.
+        visits = self.offset[:, -1] + jax.nn.one_hot(kind, ENTRY_GAP + 1) @ self.rhythm
+        events = jnp.broadcast_to(self.offset[:, :-1], (*visits.shape, self.spec.n_events))
+        return jnp.concatenate([events, visits[..., None]], axis=-1)
 
     def same_day_probability(self) -> jax.Array:
         """[K, K] Row k: probability of every other event on the day on which k comes."""
