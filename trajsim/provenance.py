@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from trajsim.errors import DataFileError
+from trajsim.json_schema import json_schema
 
 MANIFEST_FORMAT = "trajsim-manifest-1"
 SCHEMA_FILE = Path(__file__).with_name("provenance.schema.json")
@@ -196,4 +197,4 @@ def read_manifest(path: Path) -> Manifest:
 
 def manifest_schema() -> dict[str, Any]:
     """The JSON Schema of `Manifest`; ``provenance.schema.json`` holds the same."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Manifest)}
+    return json_schema(Manifest)

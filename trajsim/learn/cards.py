@@ -9,6 +9,8 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
+from trajsim.json_schema import json_schema
+
 CARD_FORMAT = "trajsim privacy card"
 MODEL_CARD_FORMAT = "trajsim model card"
 VERSION = 1
@@ -111,11 +113,7 @@ class ModelCard(msgspec.Struct, frozen=True, kw_only=True):
 
 def card_schemas() -> dict[str, dict[str, Any]]:
     """JSON Schema of both cards by file name, as they lie beside this file."""
-    dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return {
-        "privacy-card.schema.json": {**dialect, **msgspec.json.schema(PrivacyCard)},
-        "model-card.schema.json": {**dialect, **msgspec.json.schema(ModelCard)},
-    }
+    return {"privacy-card.schema.json": json_schema(PrivacyCard), "model-card.schema.json": json_schema(ModelCard)}
 
 
 Card = TypeVar("Card", PrivacyCard, ModelCard)
