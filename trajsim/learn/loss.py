@@ -111,7 +111,8 @@ class Loss:
             [self._clock(row, jnp.float32(365.0 * years / 365.25)) - now for years in range(MOST_REFRESHES)]
         )
         moved = jnp.moveaxis(moved @ heads.clock_weights(), 0, -2)  # [T + 1, R, K + 1]
-        logs = base[..., None, :] + moved[..., TRAINING.refresh, :] + heads.offsets(features)[..., TRAINING.offset, :]
+        offsets = heads.offsets(features, jnp.asarray(TRAINING.offset))
+        logs = base[..., None, :] + moved[..., TRAINING.refresh, :] + offsets
         hazards = jnp.exp(jnp.minimum(logs, MOST_LOG_HAZARD))
         first = jnp.where(row["legal"][..., None, :] > 0, hazards[..., :-1], 0.0)
         together = first + first @ heads.same_day_probability()

@@ -183,8 +183,7 @@ class Stepper:
 
         def read(network: Network) -> jax.Array:
             logs = network.heads.log_hazards(features, memory.reading)
-            offsets = jnp.take_along_axis(network.heads.offsets(features), offset[:, :, None], axis=1)
-            return logs[:, :, None] + jnp.moveaxis(offsets, -1, 1)
+            return logs[:, :, None] + jnp.moveaxis(network.heads.offsets(features, offset), -1, 1)
 
         hazards = applied(self.spec, params, read)
         return jnp.minimum(hazards, MOST_LOG_HAZARD)
@@ -201,7 +200,7 @@ class Stepper:
         def read(network: Network) -> jax.Array:
             heads = network.heads
             logs = heads.log_hazards(features, memory.reading)[:, None, :]
-            return logs + moved @ heads.clock_weights() + heads.offsets(features)[:, jnp.asarray(pieces.offset)]
+            return logs + moved @ heads.clock_weights() + heads.offsets(features, jnp.asarray(pieces.offset))
 
         hazards = applied(self.spec, params, read)
         return jnp.minimum(hazards, MOST_LOG_HAZARD)

@@ -57,7 +57,11 @@ def test_visits_alone_have_a_rhythm_by_the_gap_before(gap_days: int) -> None:
     features = np.zeros((2, spec.n_features), dtype=np.float32)
     features[0, spec.n_clock + GAP] = scaled_gap(np, np.float32(gap_days / DAYS_PER_YEAR))
     features[1, spec.n_clock + IS_ENTRY] = 1.0
-    made = np.asarray(applied(spec, params, lambda network: network.heads.offsets(jnp.asarray(features)))) - offset
+    every_piece = jnp.arange(len(OFFSET_DAYS))
+    made = (
+        np.asarray(applied(spec, params, lambda network: network.heads.offsets(jnp.asarray(features), every_piece)))
+        - offset
+    )
     assert not made[..., :-1].any()
     assert (made[0, :, -1] == 1000.0 * np.searchsorted(GAP_DAYS, gap_days)).all()
     assert (made[1, :, -1] == 1000.0 * (len(GAP_DAYS) + 1)).all()

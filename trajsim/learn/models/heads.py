@@ -98,14 +98,24 @@ class Heads(nn.Module):
         """[..., K + 1] Logarithms of the hazards per year, of visits last, before the offsets of the pieces."""
         return jnp.concatenate([features, reading], axis=-1) @ self.hazard + self.hazard_bias
 
-    def offsets(self, features: jax.Array) -> jax.Array:
-        """[..., O, K + 1] What every piece of `OFFSET_DAYS` adds to them after a step with these features [..., F]."""
+    def offsets(self, features: jax.Array, pieces: jax.Array) -> jax.Array:
+        """[..., P, K + 1] What pieces add to them after a step with these features [..., F].
+
+        Args:
+            features: Of the step.
+            pieces: [P] Which of `OFFSET_DAYS`, the same for all; or [..., P].
+        """
         gap, is_entry = (features[..., self.spec.n_clock + place] for place in (GAP, IS_ENTRY))
         kind = jnp.where(is_entry > 0, ENTRY_GAP, jnp.sum(gap[..., None] >= jnp.asarray(GAP_EDGES), axis=-1))
-        # A product with zeros and ones: its gradient is cheaper than that of a look-up.
-        visits = self.offset[:, -1] + jax.nn.one_hot(kind, ENTRY_GAP + 1) @ self.rhythm
-        events = jnp.broadcast_to(self.offset[:, :-1], (*visits.shape, self.spec.n_events))
-        return jnp.concatenate([events, visits[..., None]], axis=-1)
+        # Products with zeros and ones: their gradients are cheaper than those of look-ups.
+        is_kind = jax.nn.one_hot(kind, ENTRY_GAP + 1)
+        rhythm = (
+            is_kind @ self.rhythm[:, pieces]
+            if pieces.ndim == 1
+            else jnp.take_along_axis(is_kind @ self.rhythm, pieces, axis=-1)
+        )
+        is_visit = jax.nn.one_hot(self.spec.n_events, self.spec.n_events + 1)
+        return self.offset[pieces] + rhythm[..., None] * is_visit
 
     def same_day_probability(self) -> jax.Array:
         """[K, K] Row k: probability of every other event on the day on which k comes."""
