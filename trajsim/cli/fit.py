@@ -18,7 +18,6 @@ if TYPE_CHECKING:  # `trajsim --help` loads no JAX
     from trajsim.event_sequences import EventSequences, Legality, Vocabulary
     from trajsim.learn.fitting import FitInputs, FitSettings
     from trajsim.learn.private import PrivacyPlan
-    from trajsim.learn.training import TrainingSettings
 
 _KINDS = ("gru", "transformer")
 _EXIT_INTERRUPTED = 130
@@ -102,7 +101,7 @@ def fit(
     )
     kind: Literal["gru", "transformer"] = "gru" if model == "gru" else "transformer"
     keep_compiled_programs()
-    from trajsim.learn.fitting import TRAINING, FitInputs, FitSettings, make_plan, require_fit
+    from trajsim.learn.fitting import FitInputs, FitSettings, make_plan, require_fit
     from trajsim.learn.fitting import fit as train_model
     from trajsim.learn.sequence_files import read_sequences
 
@@ -116,7 +115,6 @@ def fit(
         batch_size=batch_size,
         l2_clip_norm=l2_clip_norm,
         insecure_seed=insecure_seed,
-        training=TRAINING if batch_size is None else _with_batch_size(batch_size),
     )
     sequences = chosen_events(read_sequences(data), events)
     legality, modules = bundled_legality(sequences.vocabulary)
@@ -191,14 +189,6 @@ def bundled_legality(vocabulary: "Vocabulary") -> tuple["Legality", dict[str, st
         if any(state.trajsim is not None and names & set(state.trajsim.events) for state in module.states.values())
     }
     return legality_of(modules, vocabulary), bound
-
-
-def _with_batch_size(batch_size: int) -> "TrainingSettings":
-    from dataclasses import replace
-
-    from trajsim.learn.fitting import TRAINING
-
-    return replace(TRAINING, batch_size=batch_size)
 
 
 def _with_public(inputs: "FitInputs", n_patients: int, *, quiet: bool) -> "FitInputs":

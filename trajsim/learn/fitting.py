@@ -41,7 +41,9 @@ from trajsim.learn.training import Rows, TrainingProgress, TrainingSettings, tra
 
 # Light: a longer pre-training makes the model so sure of the rules that private steps cannot undo it (docs/concepts).
 PRETRAINING = TrainingSettings(n_epochs=6, batch_size=512, learning_rate=0.006, patience=6)
-TRAINING = TrainingSettings(n_epochs=40, batch_size=256, learning_rate=0.004, patience=6)
+LEARNING_RATES = {"gru": 0.004, "transformer": 0.008}
+"""Of training without privacy: the best of those tried on the tuning split (docs/reference/flagship.md)."""
+BATCH_SIZE = 256
 DELTA = 1e-5
 WIDTH = 32
 PRIVATE_WIDTH = 12
@@ -65,7 +67,6 @@ class FitSettings:
             otherwise.
         l2_clip_norm: Largest norm of one patient's gradient.
         insecure_seed: Makes a private run repeatable, and worthless against whoever knows the seed.
-        training: Of training without privacy.
         pretraining: Of public pre-training.
     """
 
@@ -77,8 +78,17 @@ class FitSettings:
     batch_size: int | None = None
     l2_clip_norm: float = L2_CLIP_NORM
     insecure_seed: int | None = None
-    training: TrainingSettings = field(default_factory=lambda: TRAINING)
     pretraining: TrainingSettings = field(default_factory=lambda: PRETRAINING)
+
+    @property
+    def training(self) -> TrainingSettings:
+        """Of training without privacy."""
+        return TrainingSettings(
+            n_epochs=40,
+            batch_size=self.batch_size or BATCH_SIZE,
+            learning_rate=LEARNING_RATES[self.kind],
+            patience=6,
+        )
 
     @property
     def width(self) -> int:
